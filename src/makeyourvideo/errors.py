@@ -1,0 +1,20 @@
+"""The one error people see: a line that names the file, what was expected and what was found."""
+
+from pathlib import Path
+
+
+class InputError(ValueError):
+    """Bad input from outside; the command prints it as one line and exits with 1.
+
+    Args:
+        subject: the file, option or name at fault.
+        expected: what would have been right.
+        found: what was there instead.
+    """
+
+    def __init__(self, subject: str | Path, expected: str, found: str) -> None:
+        self.subject, self.expected, self.found = subject, expected, found
+        super().__init__(f"{subject}: expected {expected}, found {found}")
+
+    def __reduce__(self) -> tuple[type["InputError"], tuple[str | Path, str, str]]:
+        return type(self), (self.subject, self.expected, self.found)

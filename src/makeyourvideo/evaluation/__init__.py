@@ -1,0 +1,1 @@
+"""Evaluation: features, metrics, suites and the report."""

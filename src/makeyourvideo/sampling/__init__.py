@@ -1,0 +1,1 @@
+"""Sampling: guidance, schedules and noise around `predict`; knows no network."""

@@ -1,0 +1,1 @@
+"""Structure: anything that says where things are -> `DepthVideo`."""

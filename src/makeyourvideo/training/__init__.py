@@ -1,0 +1,1 @@
+"""Training: data, stages, the loop and its resumable state."""

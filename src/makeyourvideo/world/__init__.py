@@ -1,0 +1,1 @@
+"""The synthetic world: seeded scenes with exact depth, masks, flow and captions."""
