@@ -1,5 +1,7 @@
 """The one error people see: a line that names the file, what was expected and what was found."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -18,3 +20,15 @@ class InputError(ValueError):
 
     def __reduce__(self) -> tuple[type["InputError"], tuple[str | Path, str, str]]:
         return type(self), (self.subject, self.expected, self.found)
+
+
+@contextmanager
+def unreadable_unless(subject: str | Path, expected: str) -> Iterator[None]:
+    """Turn whatever a parser raises over bad bytes into an `InputError` about `subject`."""
+    try:
+        yield
+    except (InputError, MemoryError):
+        raise
+    except Exception as error:  # parsers of hostile bytes raise anything
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise InputError(subject, expected, " ".join(str(reason).split())) from error

@@ -1,0 +1,29 @@
+"""Files <-> frames; the only user of video and picture codecs."""
+
+from makeyourvideo.media.images import (
+    MAX_BYTES,
+    Frames,
+    check_unpacked,
+    read_folder,
+    read_gray_image,
+    read_image,
+    write_image,
+)
+from makeyourvideo.media.reading import VIDEO_SUFFIXES, Luma, read_luma, read_video
+from makeyourvideo.media.writing import check_video_path, write_video
+
+__all__ = [
+    "MAX_BYTES",
+    "VIDEO_SUFFIXES",
+    "Frames",
+    "Luma",
+    "check_unpacked",
+    "check_video_path",
+    "read_folder",
+    "read_gray_image",
+    "read_image",
+    "read_luma",
+    "read_video",
+    "write_image",
+    "write_video",
+]
