@@ -101,6 +101,7 @@ def _decode(path: Path, stream: av.VideoStream, pixel_bytes: int, max_bytes: int
     """Yield every frame; at the end, refuse a video that was cut short."""
     check_unpacked(path, stream.width * stream.height * pixel_bytes * max(stream.frames, 1), max_bytes)
     found, end, is_whole, size = 0, 0.0, True, None
+    duration, step = _duration(stream), 1 / (_rate(stream) or 1)
     try:
         for packet in stream.container.demux(stream):
             is_whole &= not packet.is_corrupt
@@ -111,14 +112,13 @@ def _decode(path: Path, stream: av.VideoStream, pixel_bytes: int, max_bytes: int
                     raise InputError(path, "frames of one size", f"{size[0]}x{size[1]} and then {this}")
                 found += 1
                 check_unpacked(path, frame.width * frame.height * pixel_bytes * found, max_bytes)
-                end = max(end, float(((frame.pts or 0) + frame.duration) * frame.time_base))
+                end = max(end, (frame.time or 0.0) + (float(frame.duration * frame.time_base) or step))
                 yield frame
     except av.FFmpegError:
         is_whole = False
     # Counted in time: an edit list hides frames that the header counts, and not every header counts them.
-    duration, step = _duration(stream), 1 / (_rate(stream) or 1)
     if not is_whole or end < duration - step / 2:
-        expected = stream.frames or round(duration / step)
+        expected = stream.frames or round(duration / step) or "only"
         raise InputError(path, f"{expected} whole frames", f"{found} before the file breaks off")
     if not found:
         raise InputError(path, "a video", "no frames")
@@ -144,7 +144,8 @@ def _split_luma(frame: av.VideoFrame) -> tuple[NDArray[Any], int, bool | None, f
         away = np.ptp(rgb, axis=2) / 255
         return rgb[..., 1], 8, True, float(np.percentile(away, 99))
     bits = frame.format.components[0].bits
-    luma, *chroma = (_plane(plane, bits) for plane in frame.planes[:3])
+    order = ">" if frame.format.is_big_endian else "<"
+    luma, *chroma = (_plane(plane, f"{order}u{1 if bits == 8 else 2}") for plane in frame.planes[:3])
     full_range = {ColorRange.MPEG: False, ColorRange.JPEG: True}.get(frame.color_range)
     if frame.format.name.startswith("yuvj"):
         full_range = True
@@ -153,8 +154,8 @@ def _split_luma(frame: av.VideoFrame) -> tuple[NDArray[Any], int, bool | None, f
     return luma, bits, full_range, float(away / neutral)
 
 
-def _plane(plane: VideoPlane, bits: int) -> NDArray[Any]:
-    rows = np.frombuffer(memoryview(plane), np.uint8 if bits == 8 else np.uint16).reshape(plane.height, -1)
+def _plane(plane: VideoPlane, dtype: str) -> NDArray[Any]:
+    rows = np.frombuffer(memoryview(plane), dtype).reshape(plane.height, -1)
     return rows[:, : plane.width].copy()  # rows are padded, and the buffer is reused
 
 
