@@ -69,7 +69,7 @@ def read_folder(
     files.sort(
         key=lambda file: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", file.name)]
     )
-    others = sorted({file.suffix.lower() or "a folder" for file in files} - {suffix})
+    others = sorted({file.suffix.lower() or file.name for file in files} - {suffix})
     if not files or others:
         raise InputError(folder, f"a folder of {suffix} frames only", " and ".join(others) or "nothing in it")
     pictures: list[NDArray[Any]] = []
