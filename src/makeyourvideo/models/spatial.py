@@ -1,0 +1,135 @@
+"""What the image model has: layers that see one frame at a time.
+
+Hidden states are `(b f) c h w` in channels-last memory, where regrouping frames, pixels and channels is a
+view. Modules carry the names of diffusers' `UNet2DConditionModel`, so its weights load as they are.
+"""
+
+from typing import TypeVar
+
+from diffusers.models.attention import FeedForward
+from einops import rearrange
+from torch import Tensor, nn
+from torch.nn.functional import interpolate, scaled_dot_product_attention, silu
+
+Layer = TypeVar("Layer", bound=nn.Module)
+
+
+def zeroed(layer: Layer) -> Layer:
+    """Set the parameters of a residual branch's last layer to zero, so that the branch starts silent."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+    return layer
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions with the timestep added between them (the spatial half of the paper's STRB)."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, time_channels: int, groups: int, dropout: float
+    ) -> None:
+        super().__init__()
+        self.norm1 = nn.GroupNorm(groups, in_channels, eps=1e-5)
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, padding=1)
+        self.time_emb_proj = nn.Linear(time_channels, out_channels)
+        self.norm2 = nn.GroupNorm(groups, out_channels, eps=1e-5)
+        self.dropout = nn.Dropout(dropout)
+        self.conv2 = zeroed(nn.Conv2d(out_channels, out_channels, 3, padding=1))
+        self.conv_shortcut = nn.Conv2d(in_channels, out_channels, 1) if in_channels != out_channels else None
+
+    def forward(self, hidden: Tensor, time_embedding: Tensor) -> Tensor:
+        """Map `(b f) c h w` to as many frames of `out_channels`; `time_embedding` is `b d`, one a clip."""
+        shift = self.time_emb_proj(silu(time_embedding))
+        shift = shift.repeat_interleave(hidden.shape[0] // shift.shape[0], dim=0)
+        residual = self.conv1(silu(self.norm1(hidden))) + shift[:, :, None, None]
+        residual = self.conv2(self.dropout(silu(self.norm2(residual))))
+        return residual + (hidden if self.conv_shortcut is None else self.conv_shortcut(hidden))
+
+
+class Attention(nn.Module):
+    """Multi-head attention of `b n c` tokens to themselves or to a context `b m d`."""
+
+    def __init__(self, channels: int, head_dim: int, context_channels: int | None = None) -> None:
+        super().__init__()
+        self.head_dim = head_dim
+        self.to_q = nn.Linear(channels, channels, bias=False)
+        self.to_k = nn.Linear(context_channels or channels, channels, bias=False)
+        self.to_v = nn.Linear(context_channels or channels, channels, bias=False)
+        self.to_out = nn.ModuleList([nn.Linear(channels, channels)])
+
+    def forward(self, tokens: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return `b n c`."""
+        context = tokens if context is None else context
+        query, key, value = (
+            rearrange(projected, "b n (heads d) -> b heads n d", d=self.head_dim)
+            for projected in (self.to_q(tokens), self.to_k(context), self.to_v(context))
+        )
+        attended = scaled_dot_product_attention(query, key, value)
+        return self.to_out[0](rearrange(attended, "b heads n d -> b n (heads d)"))
+
+
+class SpatialTransformerLayer(nn.Module):
+    """Self-attention within a frame, cross-attention to the text, feed-forward; each a residual."""
+
+    def __init__(self, channels: int, head_dim: int, context_channels: int) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(channels)
+        self.attn1 = Attention(channels, head_dim)
+        self.norm2 = nn.LayerNorm(channels)
+        self.attn2 = Attention(channels, head_dim, context_channels)
+        self.norm3 = nn.LayerNorm(channels)
+        self.ff = FeedForward(channels, activation_fn="geglu")
+
+    def forward(self, tokens: Tensor, context: Tensor) -> Tensor:
+        """Map `(b f) n c` to the same; `context` is `b m d`, one a clip.
+
+        All frames of a clip ask the same text, so they are laid out as one long row of queries: keys and
+        values exist once a clip.
+        """
+        tokens = tokens + self.attn1(self.norm1(tokens))
+        queries = rearrange(self.norm2(tokens), "(b f) n c -> b (f n) c", b=context.shape[0])
+        tokens = tokens + self.attn2(queries, context).view_as(tokens)
+        return tokens + self.ff(self.norm3(tokens))
+
+
+class SpatialTransformer(nn.Module):
+    """Transformer over the pixels of each frame, conditioned on the text."""
+
+    def __init__(self, channels: int, head_dim: int, layers: int, context_channels: int, groups: int) -> None:
+        super().__init__()
+        self.norm = nn.GroupNorm(groups, channels, eps=1e-6)
+        self.proj_in = nn.Linear(channels, channels)
+        self.transformer_blocks = nn.ModuleList(
+            SpatialTransformerLayer(channels, head_dim, context_channels) for _ in range(layers)
+        )
+        self.proj_out = zeroed(nn.Linear(channels, channels))
+
+    def forward(self, hidden: Tensor, context: Tensor) -> Tensor:
+        """Map `(b f) c h w` to the same; `context` is `b m d`, one a clip."""
+        tokens = self.proj_in(rearrange(self.norm(hidden), "bf c h w -> bf (h w) c"))
+        for layer in self.transformer_blocks:
+            tokens = layer(tokens, context)
+        return hidden + rearrange(self.proj_out(tokens), "bf (h w) c -> bf c h w", h=hidden.shape[2])
+
+
+class Downsample(nn.Module):
+    """Halve height and width by a strided convolution."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, stride=2, padding=1)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Map `(b f) c h w` to half the size."""
+        return self.conv(hidden)
+
+
+class Upsample(nn.Module):
+    """Double height and width: nearest neighbours, then a convolution."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Map `(b f) c h w` to twice the size."""
+        return self.conv(interpolate(hidden, scale_factor=2.0, mode="nearest"))

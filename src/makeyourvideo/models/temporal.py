@@ -1,0 +1,178 @@
+"""What makes it a video model: pseudo-3D convolution and causal attention over frames.
+
+Every module here is a `TemporalLayer`, ends in a zero-initialised projection and is added to its input, so
+that a fresh video model is its image model, frame by frame.
+"""
+
+import torch
+from diffusers.models.attention import FeedForward
+from einops import einsum, rearrange
+from torch import Tensor, nn
+from torch.nn.functional import silu
+
+from makeyourvideo.models.spatial import zeroed
+
+
+class TemporalLayer(nn.Module):
+    """Marks a layer, and with it all its parameters, as temporal; every other parameter is spatial."""
+
+
+class FramesGroupNorm(nn.GroupNorm):
+    """GroupNorm whose statistics run over the frames of a clip, too."""
+
+    def forward(self, hidden: Tensor, num_frames: int) -> Tensor:  # type: ignore[override]
+        """Map `(b f) c h w` to the same."""
+        clips = rearrange(hidden, "(b f) c h w -> b c (f h) w", f=num_frames)
+        return rearrange(super().forward(clips), "b c (f h) w -> (b f) c h w", f=num_frames)
+
+
+class FramesConv(nn.Conv2d):
+    """Convolution with a kernel of (3, 1, 1) over (frames, height, width), first and last frame repeated."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, channels, (3, 1))
+
+    def forward(self, hidden: Tensor, num_frames: int) -> Tensor:  # type: ignore[override]
+        """Map `(b f) c h w` to the same."""
+        height = hidden.shape[2]
+        clips = rearrange(hidden, "(b f) c h w -> b c f (h w)", f=num_frames)
+        padded = torch.cat([clips[:, :, :1], clips, clips[:, :, -1:]], dim=2)
+        return rearrange(super().forward(padded), "b c f (h w) -> (b f) c h w", h=height)
+
+
+class PixelsConv(nn.Conv2d):
+    """Convolution with a kernel of (1, 3, 3) over (frames, height, width), zero-padded."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, channels, 3, padding=1)
+
+    def forward(self, hidden: Tensor, num_frames: int) -> Tensor:  # type: ignore[override]  # noqa: ARG002
+        """Map `(b f) c h w` to the same."""
+        return super().forward(hidden)
+
+
+class TemporalConvolution(TemporalLayer):
+    """Five stages of norm, SiLU, dropout and convolution (the temporal half of the paper's STRB)."""
+
+    def __init__(self, channels: int, groups: int, dropout: float) -> None:
+        super().__init__()
+        kernels = (FramesConv, PixelsConv, FramesConv, FramesConv, FramesConv)
+        self.norms = nn.ModuleList(FramesGroupNorm(groups, channels, eps=1e-5) for _ in kernels)
+        self.convs = nn.ModuleList(kernel(channels) for kernel in kernels)
+        zeroed(self.convs[-1])
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, hidden: Tensor, num_frames: int) -> Tensor:
+        """Map `(b f) c h w` to the same."""
+        residual = hidden
+        for stage, (norm, conv) in enumerate(zip(self.norms, self.convs, strict=True)):
+            activated = silu(norm(residual, num_frames))
+            residual = conv(activated if stage == 0 else self.dropout(activated), num_frames)
+        return hidden + residual
+
+
+def relative_attention(
+    query: Tensor, key: Tensor, value: Tensor, key_table: Tensor, value_table: Tensor, window: int | None
+) -> Tensor:
+    """Attend over frames with relative positions and, given a window, the causal attention mask (CAM).
+
+    `score(i, j) = (q_i·k_j + q_i·Rk[j-i]) / sqrt(d)`, `out_i = sum_j p_ij (v_j + Rv[j-i])`, where frame i
+    sees frames max(0, i - window + 1) … i, or every frame where `window` is None. The weights p are needed
+    twice, which `scaled_dot_product_attention` does not offer. Queries go in blocks of frames, each against
+    the keys that it can see, so cost and memory grow linearly with the frames.
+
+    Args:
+        query, key, value: `n heads f d`.
+        key_table, value_table: Rk and Rv, `2 * reach + 1` rows of d; offsets are clipped to ±reach.
+        window: how many frames a frame sees, itself included.
+
+    Returns:
+        `n heads f d`.
+    """
+    num_frames, reach = query.shape[2], key_table.shape[0] // 2
+    query = query * query.shape[-1] ** -0.5
+    block = window or num_frames
+    attended = []
+    for start in range(0, num_frames, block):
+        stop = min(start + block, num_frames)
+        first = 0 if window is None else max(0, start - window + 1)
+        seen = slice(first, stop)
+        frames = torch.arange(first, stop, device=query.device)
+        offsets = frames[None, :] - torch.arange(start, stop, device=query.device)[:, None]
+        rows = offsets.clamp(-reach, reach) + reach
+        part = query[:, :, start:stop]
+        scores = part @ key[:, :, seen].transpose(-1, -2)
+        scores = scores + einsum(part, key_table[rows], "n heads i d, i j d -> n heads i j")
+        if window is not None:
+            scores = scores.masked_fill((offsets > 0) | (offsets <= -window), float("-inf"))
+        weights = scores.softmax(dim=-1)
+        positions = einsum(weights, value_table[rows], "n heads i j, i j d -> n heads i d")
+        attended.append(weights @ value[:, :, seen] + positions)
+    return torch.cat(attended, dim=2)
+
+
+class TemporalAttention(nn.Module):
+    """Self-attention over the frames at each spatial position."""
+
+    def __init__(self, channels: int, head_dim: int, reach: int, window: int | None) -> None:
+        super().__init__()
+        self.head_dim, self.window = head_dim, window
+        self.to_q = nn.Linear(channels, channels, bias=False)
+        self.to_k = nn.Linear(channels, channels, bias=False)
+        self.to_v = nn.Linear(channels, channels, bias=False)
+        self.to_out = nn.ModuleList([nn.Linear(channels, channels)])
+        self.relative_key = nn.Parameter(torch.empty(2 * reach + 1, head_dim))
+        self.relative_value = nn.Parameter(torch.empty(2 * reach + 1, head_dim))
+        nn.init.xavier_uniform_(self.relative_key)
+        nn.init.xavier_uniform_(self.relative_value)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Map `b f n c`, n spatial positions, to the same."""
+        query, key, value = (
+            rearrange(projected, "b f n (heads d) -> (b n) heads f d", d=self.head_dim)
+            for projected in (self.to_q(tokens), self.to_k(tokens), self.to_v(tokens))
+        )
+        attended = relative_attention(query, key, value, self.relative_key, self.relative_value, self.window)
+        return self.to_out[0](rearrange(attended, "(b n) heads f d -> b f n (heads d)", b=tokens.shape[0]))
+
+
+class TemporalTransformerLayer(nn.Module):
+    """Two self-attentions over frames and a feed-forward; each a residual."""
+
+    def __init__(self, channels: int, head_dim: int, reach: int, window: int | None) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(channels)
+        self.attn1 = TemporalAttention(channels, head_dim, reach, window)
+        self.norm2 = nn.LayerNorm(channels)
+        self.attn2 = TemporalAttention(channels, head_dim, reach, window)
+        self.norm3 = nn.LayerNorm(channels)
+        self.ff = FeedForward(channels, activation_fn="geglu")
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Map `b f n c` to the same."""
+        tokens = tokens + self.attn1(self.norm1(tokens))
+        tokens = tokens + self.attn2(self.norm2(tokens))
+        return tokens + self.ff(self.norm3(tokens))
+
+
+class TemporalTransformer(TemporalLayer):
+    """Transformer over frames at each spatial position, its norm over the whole clip."""
+
+    def __init__(
+        self, channels: int, head_dim: int, layers: int, reach: int, window: int | None, groups: int
+    ) -> None:
+        super().__init__()
+        self.norm = FramesGroupNorm(groups, channels, eps=1e-6)
+        self.proj_in = nn.Linear(channels, channels)
+        self.transformer_blocks = nn.ModuleList(
+            TemporalTransformerLayer(channels, head_dim, reach, window) for _ in range(layers)
+        )
+        self.proj_out = zeroed(nn.Linear(channels, channels))
+
+    def forward(self, hidden: Tensor, num_frames: int) -> Tensor:
+        """Map `(b f) c h w` to the same."""
+        normed = self.norm(hidden, num_frames)
+        tokens = self.proj_in(rearrange(normed, "(b f) c h w -> b f (h w) c", f=num_frames))
+        for layer in self.transformer_blocks:
+            tokens = layer(tokens)
+        return hidden + rearrange(self.proj_out(tokens), "b f (h w) c -> (b f) c h w", h=hidden.shape[2])
