@@ -1,6 +1,6 @@
 """VideoUNet: the figure of the paper (section 3, "Make-Your-Video", arXiv 2306.00943)."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from torch.nn import Parameter
 from torch.nn.functional import silu
 
-from makeyourvideo.models.spatial import Downsample, ResidualBlock, SpatialTransformer, Upsample, zeroed
-from makeyourvideo.models.temporal import TemporalConvolution, TemporalLayer, TemporalTransformer
+from makeyourvideo.models.levels import Clip, DownLevel, LayerOptions, MiddleLevel, UpLevel
+from makeyourvideo.models.spatial import zeroed
+from makeyourvideo.models.temporal import TemporalLayer
 
 
 @dataclass
@@ -27,161 +28,6 @@ class VideoUNetOutput(BaseOutput):
     """
 
     sample: Tensor
-
-
-@dataclass(frozen=True)
-class Clip:
-    """What every layer is told besides the hidden state.
-
-    Args:
-        time_embedding: `b d`, one a clip.
-        context: text embeddings `b n d`, one a clip.
-        num_frames: f; batch and frames share the first axis of the hidden state.
-        temporal: whether temporal layers run.
-    """
-
-    time_embedding: Tensor
-    context: Tensor
-    num_frames: int
-    temporal: bool
-
-
-@dataclass(frozen=True)
-class LayerOptions:
-    """What the layers of all levels have in common."""
-
-    time_channels: int
-    groups: int
-    dropout: float
-    transformer_layers: int
-    context_channels: int
-    temporal_convolution: bool
-    temporal_attention: bool
-    temporal_dropout: float
-    temporal_reach: int
-    causal_window: int | None
-
-    def resnet(self, in_channels: int, out_channels: int) -> ResidualBlock:
-        """Two convolutions that know the time."""
-        return ResidualBlock(in_channels, out_channels, self.time_channels, self.groups, self.dropout)
-
-    def temporal_conv(self, channels: int) -> TemporalConvolution:
-        """Pseudo-3D convolution."""
-        return TemporalConvolution(channels, self.groups, self.temporal_dropout)
-
-    def attention(self, channels: int, head_dim: int) -> SpatialTransformer:
-        """Attention within frames and to the text."""
-        return SpatialTransformer(
-            channels, head_dim, self.transformer_layers, self.context_channels, self.groups
-        )
-
-    def temporal_transformer(self, channels: int, head_dim: int) -> TemporalTransformer:
-        """Attention over frames."""
-        return TemporalTransformer(
-            channels, head_dim, self.transformer_layers, self.temporal_reach, self.causal_window, self.groups
-        )
-
-
-class Level(nn.Module):
-    """The layers at one resolution: resnet, temporal convolution, spatial and temporal transformer, repeated.
-
-    Args:
-        options: what all levels share.
-        in_channels: into each resnet, skip connection included; as many as there are layers.
-        channels: out of each layer.
-        head_dims: width of an attention head in each layer that has transformers, from the first on.
-    """
-
-    def __init__(
-        self, options: LayerOptions, in_channels: Sequence[int], channels: int, head_dims: Sequence[int]
-    ) -> None:
-        super().__init__()
-        self.resnets = nn.ModuleList(options.resnet(width, channels) for width in in_channels)
-        self.attentions = nn.ModuleList(options.attention(channels, head_dim) for head_dim in head_dims)
-        self.temporal_convs = nn.ModuleList(
-            options.temporal_conv(channels) for _ in in_channels if options.temporal_convolution
-        )
-        self.temporal_attentions = nn.ModuleList(
-            options.temporal_transformer(channels, head_dim)
-            for head_dim in head_dims
-            if options.temporal_attention
-        )
-        self.gradient_checkpointing = False
-        self._gradient_checkpointing_func: Callable[..., Tensor]  # set by `enable_gradient_checkpointing`
-
-    def layer(self, index: int, hidden: Tensor, clip: Clip) -> Tensor:
-        """Run one layer on `(b f) c h w`, recomputing it in the backward pass where that was asked for."""
-        if self.gradient_checkpointing and torch.is_grad_enabled():
-            return self._gradient_checkpointing_func(self._layer, index, hidden, clip)
-        return self._layer(index, hidden, clip)
-
-    def _layer(self, index: int, hidden: Tensor, clip: Clip) -> Tensor:
-        hidden = self.resnets[index](hidden, clip.time_embedding)
-        if clip.temporal and index < len(self.temporal_convs):
-            hidden = self.temporal_convs[index](hidden, clip.num_frames)
-        if index < len(self.attentions):
-            hidden = self.attentions[index](hidden, clip.context)
-        if clip.temporal and index < len(self.temporal_attentions):
-            hidden = self.temporal_attentions[index](hidden, clip.num_frames)
-        return hidden
-
-
-class DownLevel(Level):
-    """A level of the way down; keeps what each layer gives for the way up."""
-
-    def __init__(
-        self,
-        options: LayerOptions,
-        in_channels: Sequence[int],
-        channels: int,
-        head_dims: Sequence[int],
-        last: bool,
-    ) -> None:
-        super().__init__(options, in_channels, channels, head_dims)
-        self.downsamplers = nn.ModuleList([] if last else [Downsample(channels)])
-
-    def forward(self, hidden: Tensor, clip: Clip) -> list[Tensor]:
-        """Map `(b f) c h w` to what each layer gives, the last one the smallest."""
-        given = []
-        for index in range(len(self.resnets)):
-            hidden = self.layer(index, hidden, clip)
-            given.append(hidden)
-        for downsample in self.downsamplers:
-            given.append(downsample(hidden))
-        return given
-
-
-class MiddleLevel(Level):
-    """The bottom of the network."""
-
-    def forward(self, hidden: Tensor, clip: Clip) -> Tensor:
-        """Map `(b f) c h w` to the same."""
-        for index in range(len(self.resnets)):
-            hidden = self.layer(index, hidden, clip)
-        return hidden
-
-
-class UpLevel(Level):
-    """A level of the way up; takes a skip connection before each layer."""
-
-    def __init__(
-        self,
-        options: LayerOptions,
-        in_channels: Sequence[int],
-        channels: int,
-        head_dims: Sequence[int],
-        last: bool,
-    ) -> None:
-        super().__init__(options, in_channels, channels, head_dims)
-        self.upsamplers = nn.ModuleList([] if last else [Upsample(channels)])
-
-    def forward(self, hidden: Tensor, skips: list[Tensor], clip: Clip) -> Tensor:
-        """Map `(b f) c h w` to the size of the level above, taking skips off the end of the list."""
-        for index in range(len(self.resnets)):
-            hidden = self.layer(index, torch.cat([hidden, skips.pop()], dim=1), clip)
-        for upsample in self.upsamplers:
-            hidden = upsample(hidden)
-        return hidden
 
 
 class VideoUNet(ModelMixin, ConfigMixin):
