@@ -4,8 +4,8 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from makeyourvideo.errors import InputError
@@ -44,21 +44,63 @@ def written_whole(path: Path, force: bool = False) -> Iterator[Path]:
     Raises:
         InputError: `path` exists and `force` is false, it cannot be written to, or the disk is full.
     """
+    with _unfinished(path, force) as partial:
+        yield partial
+        check_free(path, force)
+        _move(partial, path, aside=_aside(partial))
+
+
+@contextmanager
+def written_together(paths: Sequence[Path], force: bool = False) -> Iterator[list[Path]]:
+    """`written_whole` for results that belong together: all of them appear, or none and all stays as it was.
+
+    Raises:
+        InputError: as `written_whole`, for any of `paths`.
+    """
+    with ExitStack() as stack:
+        partials = [stack.enter_context(_unfinished(path, force)) for path in paths]
+        yield partials
+        moves = list(zip(partials, paths, strict=True))
+        for partial, path in moves:
+            partial.stat()  # whatever was not written fails here, before anything has moved
+            check_free(path, force)
+            if path.is_dir() != partial.is_dir() and path.exists():
+                kinds = ("a file", "a folder") if path.is_dir() else ("a folder", "a file")
+                raise InputError(path, f"{kinds[0]} to replace", kinds[1])
+        try:
+            for partial, path in moves:
+                if path.exists():
+                    path.rename(_aside(partial))
+                partial.rename(path)
+        except BaseException:  # an interrupt, too, can come between two of them
+            for partial, path in moves:
+                if not partial.exists():
+                    path.rename(partial)
+                if _aside(partial).exists():
+                    _aside(partial).rename(path)
+            raise
+
+
+@contextmanager
+def _unfinished(path: Path, force: bool) -> Iterator[Path]:
+    """A path in a folder beside `path` that is removed at the end; a full disk becomes one line."""
     check_free(path, force)
     try:
         path.absolute().parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=".unfinished.", dir=path.absolute().parent))
         try:
-            partial = scratch / path.name
-            yield partial
-            check_free(path, force)
-            _move(partial, path, aside=scratch / f"{path.name}.old")
+            yield scratch / path.name
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
     except OSError as error:
         if error.errno in _NO_ROOM:
             raise InputError(path, "room to write it", os.strerror(error.errno)) from error
         raise
+
+
+def _aside(partial: Path) -> Path:
+    """Where what is being replaced waits until the new result is in place."""
+    return partial.with_name(f"{partial.name}.old")
 
 
 def _move(partial: Path, path: Path, aside: Path) -> None:

@@ -1,9 +1,11 @@
 """The command: one short file a subcommand; heavy libraries load only inside the one that runs."""
 
 import sys
+from typing import Annotated
 
 import typer
 
+from makeyourvideo import __version__
 from makeyourvideo.errors import InputError
 
 app = typer.Typer(
@@ -15,13 +17,32 @@ app = typer.Typer(
 )
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"makeyourvideo {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
 def main() -> None:
-    """Run the command; bad input ends in one line and exit code 1, Ctrl-C in 130."""
+    """Run the command: exit code 0, 1 where something is wrong, 130 after Ctrl-C."""
     try:
         app()
     except (InputError, OSError) as error:
         print(f"makeyourvideo: {error}", file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt:
-        print("makeyourvideo: interrupted; nothing half-written", file=sys.stderr)
-        sys.exit(130)
+    except SystemExit as stop:
+        if stop.code == 130:
+            print("makeyourvideo: interrupted; nothing half-written", file=sys.stderr)
+        sys.exit(1 if stop.code == 2 else stop.code)
+
+
+from makeyourvideo.cli import demo, generate, replay  # noqa: E402, F401  (they register themselves)

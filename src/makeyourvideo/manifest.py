@@ -1,0 +1,89 @@
+"""The manifest beside a video: what was asked, what it was made from, and how to tell it again."""
+
+import hashlib
+import json
+import platform
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from makeyourvideo.errors import unreadable_unless
+from makeyourvideo.settings import Settings, anchored, parse
+
+LIBRARIES = ("makeyourvideo", "torch", "diffusers", "transformers", "numpy", "av")
+
+
+class Manifest(BaseModel):
+    """All it takes to make a video again; paths are relative to the manifest's own folder.
+
+    Attributes:
+        settings: what was asked for, every number filled in.
+        model_sha256, depth_sha256: fingerprints of the inputs, see `fingerprint`.
+        video, strip: names of the results beside the manifest.
+        video_sha256: fingerprint of the video.
+        versions: of Python and the libraries that compute.
+        processor: what it ran on; another kind may differ in the last bits.
+        created: when it was finished.
+        seconds: time taken by each stage.
+        notes: what was padded, cropped, picked or ignored, and warnings, a sentence each.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    settings: Settings
+    model_sha256: str
+    depth_sha256: str
+    video: str
+    strip: str
+    video_sha256: str
+    versions: Mapping[str, str]
+    processor: str
+    created: datetime
+    seconds: Mapping[str, float]
+    notes: tuple[str, ...]
+
+    def dumps(self, home: Path) -> str:
+        """As JSON for a file in the absolute folder `home`: paths below it are written relative to it."""
+        content = self.model_dump(mode="json")
+        for name in ("depth", "model"):
+            path: Path | None = getattr(self.settings, name)
+            if path is not None and path.is_relative_to(home):
+                content["settings"][name] = path.relative_to(home).as_posix()
+        return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read a manifest, its paths made absolute.
+
+    Raises:
+        InputError: unreadable, not JSON, or with missing, unknown or impossible entries.
+    """
+    with unreadable_unless(path, "a manifest in JSON"):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        manifest = parse(Manifest, content, path)
+    return manifest.model_copy(update={"settings": anchored(manifest.settings, path.parent)})
+
+
+def fingerprint(path: Path) -> str:
+    """SHA-256 of a file, or of a folder: of the names and contents of all files in it but hidden ones."""
+    if path.is_file():
+        with path.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    for file in sorted(_visible_files(path)):
+        digest.update(f"{file.relative_to(path).as_posix()}\0{fingerprint(file)}\n".encode())
+    return digest.hexdigest()
+
+
+def _visible_files(folder: Path) -> Iterator[Path]:
+    for file in folder.rglob("*"):
+        if file.is_file() and not any(name.startswith(".") for name in file.relative_to(folder).parts):
+            yield file
+
+
+def current_versions() -> dict[str, str]:
+    """Versions of Python and of everything that computes."""
+    return {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}

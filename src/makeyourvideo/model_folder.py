@@ -1,0 +1,98 @@
+"""A model folder in the diffusers layout: loaded strictly, built without weights, known by its hash."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKL
+from safetensors import safe_open
+from transformers import CLIPTextConfig, CLIPTextModel
+
+from makeyourvideo.errors import InputError, unreadable_unless
+from makeyourvideo.models.unet import VideoUNet
+
+NETWORKS: dict[str, Any] = {"unet": VideoUNet, "vae": AutoencoderKL, "text_encoder": CLIPTextModel}
+"""The parts with weights that sampling needs, by the name of their folder."""
+
+
+def check_layout(folder: Path) -> None:
+    """Refuse a folder that is not a makeyourvideo model, before anything in it is loaded.
+
+    Raises:
+        InputError: the index or a part is missing, or the denoiser is of another kind.
+    """
+    index_file = folder / "model_index.json"
+    if not index_file.is_file():
+        raise InputError(folder, "a model folder with a model_index.json", _what_is_there(folder))
+    with unreadable_unless(index_file, "a diffusers model index in JSON"):
+        index = dict(json.loads(index_file.read_text()))
+    for part in (*NETWORKS, "tokenizer", "scheduler"):
+        if part not in index:
+            raise InputError(index_file, f"an entry {part!r}", f"only {', '.join(sorted(index))}")
+        if not (folder / part).is_dir():
+            raise InputError(folder / part, "a folder", _what_is_there(folder / part))
+    for part, cls in NETWORKS.items():
+        if not isinstance(index[part], list) or index[part][-1] != cls.__name__:
+            raise InputError(
+                index_file,
+                f"{part} of class {cls.__name__} (`makeyourvideo convert` makes one)",
+                str(index[part]),
+            )
+
+
+def load_network(folder: Path, part: str, dtype: torch.dtype) -> torch.nn.Module:
+    """Load one of `NETWORKS`, with every tensor accounted for.
+
+    Raises:
+        InputError: unreadable, or tensors are missing, surplus or of the wrong shape.
+    """
+    cls = NETWORKS[part]
+    with unreadable_unless(folder / part, f"the weights of a {cls.__name__}"):
+        network, report = cls.from_pretrained(
+            folder / part, dtype=dtype, output_loading_info=True, local_files_only=True, use_safetensors=True
+        )
+    for complaint, found in (("missing_keys", "missing"), ("unexpected_keys", "surplus")):
+        if report[complaint]:
+            names = sorted(report[complaint])
+            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+            raise InputError(
+                folder / part, "exactly the tensors its config describes", f"{names[0]}{more} {found}"
+            )
+    return network
+
+
+def build_network(folder: Path, part: str) -> torch.nn.Module:
+    """One of `NETWORKS` from its config alone, on whatever device is the default.
+
+    Raises:
+        InputError: the config is missing, unreadable or not one of this class.
+    """
+    cls = NETWORKS[part]
+    with unreadable_unless(folder / part / "config.json", f"the config of a {cls.__name__}"):
+        if cls is CLIPTextModel:
+            return CLIPTextModel(CLIPTextConfig.from_pretrained(folder / part, local_files_only=True))
+        return cls.from_config(cls.load_config(folder / part, local_files_only=True))
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors files of `NETWORKS`.
+
+    Raises:
+        InputError: a part has none, or a file is cut short or otherwise unreadable.
+    """
+    found = []
+    for part in NETWORKS:
+        files = sorted((folder / part).glob("*.safetensors"))
+        if not files:
+            raise InputError(folder / part, "weights in a .safetensors file", "none")
+        for file in files:
+            with unreadable_unless(file, "a whole safetensors file"), safe_open(file, "pt"):
+                found.append(file)
+    return found
+
+
+def _what_is_there(path: Path) -> str:
+    if not path.exists():
+        return "nothing there"
+    return "a folder without one" if path.is_dir() else "a file"

@@ -1,0 +1,325 @@
+"""The pipeline: a prompt and depth become frames; the first file that joins the parts."""
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL, DiffusionPipeline
+from numpy.typing import NDArray
+from torch import Tensor
+from transformers import CLIPTextModel, CLIPTokenizer, DPTForDepthEstimation
+
+from makeyourvideo.errors import InputError, unreadable_unless
+from makeyourvideo.framing import Framing, plan_framing
+from makeyourvideo.model_folder import NETWORKS, build_network, check_layout, load_network, weight_files
+from makeyourvideo.models.autoencoder import decode, spatial_factor
+from makeyourvideo.models.unet import VideoUNet
+from makeyourvideo.pipeline_output import MakeYourVideoOutput, OutputType, to_output_type
+from makeyourvideo.planning import Plan, plan_frames
+from makeyourvideo.sampling import SamplingStep, create_sampler, guided, per_sample_generators, randn, sample
+from makeyourvideo.sampling.schedulers import takes_eta
+from makeyourvideo.settings import Options, parse
+from makeyourvideo.structure.depth import DepthVideo, Normalization
+
+Depth = DepthVideo | NDArray[Any] | Tensor
+StepCallback = Callable[["MakeYourVideoPipeline", int, Tensor, dict[str, Tensor]], dict[str, Tensor]]
+
+BUNDLED_MODEL = Path(__file__).parent / "bundled" / "model"
+
+
+class MakeYourVideoPipeline(DiffusionPipeline):
+    """Text and depth to video, section 3 of the paper, in the diffusers way.
+
+    Beside its parts the pipeline stores what suits its model: the defaults below are the reference's.
+
+    Args:
+        unet: the denoising network; its config says how depth is normalised and folded.
+        vae: the autoencoder of single frames.
+        text_encoder: its `last_hidden_state` is what the network attends to.
+        tokenizer: pads every prompt to its `model_max_length`.
+        scheduler: any of `DDIMScheduler.compatibles`; each run makes a fresh one from its config.
+        depth_estimator: for making depth from frames; sampling does not use it.
+        num_inference_steps: default number of steps.
+        guidance_scale: default guidance.
+        eta: default noise added by DDIM.
+        num_frames: frames of the clips the model was trained on.
+        height: of those clips in pixels.
+        width: of those clips in pixels.
+        fps: frames a second to write results with.
+    """
+
+    model_cpu_offload_seq = "text_encoder->unet->vae"
+    _optional_components = ["depth_estimator"]  # noqa: RUF012  (diffusers reads it off the class)
+
+    def __init__(
+        self,
+        unet: VideoUNet,
+        vae: AutoencoderKL,
+        text_encoder: CLIPTextModel,
+        tokenizer: CLIPTokenizer,
+        scheduler: Any,
+        depth_estimator: DPTForDepthEstimation | None = None,
+        num_inference_steps: int = 50,
+        guidance_scale: float = 7.5,
+        eta: float = 1.0,
+        num_frames: int = 16,
+        height: int = 256,
+        width: int = 256,
+        fps: float = 8.0,
+    ) -> None:
+        super().__init__()
+        self.register_modules(
+            unet=unet,
+            vae=vae,
+            text_encoder=text_encoder,
+            tokenizer=tokenizer,
+            scheduler=scheduler,
+            depth_estimator=depth_estimator,
+        )
+        self.register_to_config(
+            num_inference_steps=num_inference_steps,
+            guidance_scale=guidance_scale,
+            eta=eta,
+            num_frames=num_frames,
+            height=height,
+            width=width,
+            fps=fps,
+        )
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **kwargs: Any) -> Self:
+        """Load a model folder, in single precision unless `dtype` says otherwise.
+
+        Unlike the base class it refuses weights with missing, surplus or misshapen tensors.
+
+        Raises:
+            InputError: a part of the folder is missing, unreadable or does not fit its config.
+        """
+        kwargs.setdefault("dtype", torch.float32)
+        folder = Path(pretrained_model_name_or_path)
+        check_layout(folder)
+        for part in NETWORKS.keys() - kwargs.keys():
+            kwargs[part] = load_network(folder, part, kwargs["dtype"])
+        with unreadable_unless(folder, "a model folder in the diffusers layout"):
+            return super().from_pretrained(folder, **kwargs)
+
+    @classmethod
+    def without_weights(cls, folder: Path) -> Self:
+        """The same pipeline with tensors that have shapes and no values, to plan with at no cost.
+
+        Raises:
+            InputError: as `from_pretrained`, as far as configs and file headers show.
+        """
+        check_layout(folder)
+        weight_files(folder)
+        with torch.device("meta"):
+            networks = {part: build_network(folder, part) for part in NETWORKS}
+        with unreadable_unless(folder, "a model folder in the diffusers layout"):
+            return super().from_pretrained(folder, **networks, depth_estimator=None)
+
+    @classmethod
+    def bundled(cls) -> Self:
+        """The small model inside the package."""
+        return cls.from_pretrained(BUNDLED_MODEL)
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        prompt: str | Sequence[str],
+        depth: Depth | Sequence[Depth],
+        num_frames: int | None = None,
+        height: int | None = None,
+        width: int | None = None,
+        num_inference_steps: int | None = None,
+        guidance_scale: float | None = None,
+        eta: float | None = None,
+        negative_prompt: str | Sequence[str] = "",
+        generator: torch.Generator | Sequence[torch.Generator] | None = None,
+        *,
+        frame_stride: int = 1,
+        depth_normalization: Normalization | None = None,
+        output_type: OutputType = "uint8",
+        callback_on_step_end: StepCallback | None = None,
+        return_dict: bool = True,
+    ) -> MakeYourVideoOutput | tuple[Any]:
+        """Make a video, or with a sequence of prompts a batch of them.
+
+        Args:
+            prompt: what the video shows; one string, or one for each sample.
+            depth: where things are: a `DepthVideo`, or inverse depth (larger is nearer) as an array or
+                tensor `(frames, height, width)`; a list has one for each sample.
+            num_frames, height, width, num_inference_steps, guidance_scale, eta, frame_stride,
+                depth_normalization: see `Options`.
+            negative_prompt: what the guidance moves away from.
+            generator: see `per_sample_generators`.
+            output_type: form of the frames, see `MakeYourVideoOutput`.
+            callback_on_step_end: called as `callback(pipe, step, timestep, {"latents": latents})` after
+                each evaluation; latents in the dictionary it returns take the place of the old ones.
+            return_dict: False for a tuple of the frames alone.
+
+        Raises:
+            InputError: a number out of range, depth that cannot be used, or samples of different shapes.
+        """
+        asked = {
+            "num_frames": num_frames,
+            "frame_stride": frame_stride,
+            "height": height,
+            "width": width,
+            "num_inference_steps": num_inference_steps,
+            "guidance_scale": guidance_scale,
+            "eta": eta,
+            "depth_normalization": depth_normalization,
+        }
+        options = parse(Options, asked)
+        prompts = [prompt] if isinstance(prompt, str) else list(prompt)
+        depths = [_as_depth_video(one) for one in _one_each("depth", depth, len(prompts))]
+        negatives = _one_each("negative_prompt", negative_prompt, len(prompts))
+        plans = [self.plan(*one, options) for one in zip(prompts, depths, negatives, strict=True)]
+        generators = per_sample_generators(generator, len(prompts))
+
+        with self.progress_bar(total=plans[0].evaluations) as bar:
+            for event in self.denoise(plans, depths, generators):
+                if callback_on_step_end is not None:
+                    state = {"latents": event.latents}
+                    changed = callback_on_step_end(self, event.step, event.timestep, state)
+                    event.latents = changed.get("latents", event.latents)
+                bar.update()
+        frames: Any = event.latents
+        if output_type != "latent":
+            frames = to_output_type(self.decode_latents(frames, plans[0].framing), output_type)
+        self.maybe_free_model_hooks()
+        if not return_dict:
+            return (frames,)
+        notes = list(dict.fromkeys(note for plan in plans for note in plan.notes))
+        return MakeYourVideoOutput(frames, notes, [own.initial_seed() for own in generators])
+
+    def plan(self, prompt: str, depth: DepthVideo, negative_prompt: str, options: Options) -> Plan:
+        """Settle one sample: what `options` leave open comes from the model's own defaults.
+
+        Raises:
+            InputError: a number out of range, or a scheduler that cannot be used.
+        """
+        self._warn_of_cut_text(prompt)
+        self._warn_of_cut_text(negative_prompt)
+        own, notes = self.config, []
+        eta = own.eta if options.eta is None else options.eta
+        guidance_scale = own.guidance_scale if options.guidance_scale is None else options.guidance_scale
+        steps = options.num_inference_steps
+        steps = own.num_inference_steps if steps is None else steps
+        scheduler = type(self.scheduler).__name__
+        sampler = create_sampler(scheduler, self.scheduler.config, steps)
+        if options.eta is not None and not takes_eta(scheduler):
+            notes.append(f"eta has no effect, because {scheduler} has no such setting")
+        if negative_prompt and guidance_scale <= 1:
+            notes.append("the negative prompt has no effect at a guidance scale of 1 or less")
+        frame_indices, frame_notes = plan_frames(depth, options, own.num_frames)
+        source, native = (depth.height, depth.width), (own.height, own.width)
+        framing = plan_framing(source, options.height, options.width, native, self.size_multiple)
+        return Plan(
+            prompt=prompt,
+            negative_prompt=negative_prompt,
+            framing=framing,
+            frame_indices=frame_indices,
+            depth_normalization=options.depth_normalization or self.unet.config.depth_normalization,
+            num_inference_steps=steps,
+            guidance_scale=guidance_scale,
+            eta=eta,
+            evaluations=len(sampler.scheduler.timesteps),
+            notes=(*notes, *frame_notes, *framing.notes),
+        )
+
+    @torch.no_grad()
+    def denoise(
+        self, plans: Sequence[Plan], depths: Sequence[DepthVideo], generators: Sequence[torch.Generator]
+    ) -> Iterator[SamplingStep]:
+        """Sample a batch whose plans differ in nothing but text and depth; an event an evaluation.
+
+        Args:
+            plans: from `plan`, one a sample.
+            depths: the clips they were made for.
+            generators: one a sample; all of a sample's noise is drawn from its own.
+
+        Raises:
+            InputError: the plans are for different shapes, or depth is constant where it is used.
+        """
+        shapes = {(plan.num_frames, plan.framing.height, plan.framing.width) for plan in plans}
+        if len(shapes) != 1:
+            raise InputError("depth", "clips that give videos of one shape", f"{sorted(shapes)}")
+        plan, device = plans[0], self.unet.device
+        depth = torch.stack([self._condition(*one) for one in zip(plans, depths, strict=True)])
+        texts = [plan.prompt for plan in plans]
+        if plan.guided:  # the unconditional half keeps its depth: only the text is dropped
+            texts = [plan.negative_prompt for plan in plans] + texts
+            depth = torch.cat([depth, depth])
+        prompt_embeds = self.encode_prompt(texts).to(device, self.unet.dtype)
+        depth = depth.to(device, self.unet.dtype)
+
+        def predict(latents: Tensor, timesteps: Tensor) -> Tensor:
+            conditioned = torch.cat([latents.to(depth.dtype), depth], dim=1)
+            return self.unet(conditioned, timesteps, prompt_embeds).sample.to(latents.dtype)
+
+        scheduler = self.scheduler
+        sampler = create_sampler(type(scheduler).__name__, scheduler.config, plan.num_inference_steps)
+        shape = (self.vae.config.latent_channels, plan.num_frames, *self._latent_size(plan.framing))
+        denoiser = guided(predict, plan.guidance_scale) if plan.guided else predict
+        yield from sample(denoiser, sampler, randn(shape, generators).to(device), generators, plan.eta)
+
+    @torch.no_grad()
+    def encode_prompt(self, prompts: Sequence[str]) -> Tensor:
+        """Text features `(batch, tokens, cross_attention_dim)`, padded to the model's length."""
+        limit = self.tokenizer.model_max_length
+        tokens = self.tokenizer(
+            list(prompts), padding="max_length", truncation=True, max_length=limit, return_tensors="pt"
+        )
+        return self.text_encoder(tokens.input_ids.to(self.text_encoder.device)).last_hidden_state
+
+    @torch.no_grad()
+    def decode_latents(self, latents: Tensor, framing: Framing) -> Tensor:
+        """Frames `(batch, frames, 3, height, width)` in [0, 1], cropped to the size asked for."""
+        frames = decode(self.vae, latents.to(self.vae.dtype))
+        frames = frames[..., : framing.height, : framing.width].transpose(1, 2)
+        return (frames.float() / 2 + 0.5).clamp(0, 1)
+
+    @property
+    def size_multiple(self) -> int:
+        """The network's height and width in pixels are multiples of this."""
+        return spatial_factor(self.vae) * self.unet.size_multiple
+
+    def _latent_size(self, framing: Framing) -> tuple[int, int]:
+        factor = spatial_factor(self.vae)
+        return framing.padded_height // factor, framing.padded_width // factor
+
+    def _condition(self, plan: Plan, depth: DepthVideo) -> Tensor:
+        """Depth as channels of the latents: `(depth_patch_size², frames, height, width)`."""
+        patch = self.unet.config.depth_patch_size
+        rows, columns = (side * patch for side in self._latent_size(plan.framing))
+        used = depth.selected(plan.frame_indices)
+        placed = plan.framing.place(used, (rows, columns), plan.depth_normalization)
+        folded = torch.nn.functional.pixel_unshuffle(torch.from_numpy(placed.values)[:, None], patch)
+        return folded.transpose(0, 1)
+
+    def _warn_of_cut_text(self, text: str) -> None:
+        limit = self.tokenizer.model_max_length
+        tokens = self.tokenizer(text, verbose=False).input_ids
+        if len(tokens) > limit:
+            lost = self.tokenizer.decode(tokens[limit - 1 : -1]).strip()
+            said = f"the text is longer than the model's {limit} tokens; left out: {lost!r}"
+            warnings.warn(said, stacklevel=3)
+
+
+def _as_depth_video(depth: Depth) -> DepthVideo:
+    if isinstance(depth, DepthVideo):
+        return depth
+    inverse = depth.detach().cpu().float().numpy() if isinstance(depth, Tensor) else np.asarray(depth)
+    return DepthVideo.from_inverse_depth(inverse)
+
+
+def _one_each(name: str, given: Any, batch_size: int) -> list[Any]:
+    """A value for each sample: a list or tuple has its own for each, anything else is shared."""
+    values = list(given) if isinstance(given, list | tuple) else [given] * batch_size
+    if len(values) != batch_size:
+        raise InputError(name, f"one for each of {batch_size} prompts", str(len(values)))
+    return values

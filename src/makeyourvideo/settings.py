@@ -1,0 +1,110 @@
+"""What can be asked for: the options of a sample, and the settings of a whole run."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from makeyourvideo.errors import InputError
+from makeyourvideo.structure.depth import Normalization
+from makeyourvideo.structure.meaning import Kind
+
+
+class Options(BaseModel):
+    """What can be asked of a sample beside its text and depth; None leaves it to the model.
+
+    Attributes:
+        num_frames: frames of the result; by default as many as the model was trained on, or the depth's
+            own number where that is smaller. More than the depth has are refused, except that a single
+            frame of depth may be held still.
+        frame_stride: use every so many frames of the depth; -1 spreads over the whole clip.
+        height, width: of the result in pixels, see `plan_framing`.
+        num_inference_steps: steps of the scheduler.
+        guidance_scale: weight of the text; 1 or less skips the unconditional branch.
+        eta: noise that DDIM adds on the way, 0 to 1; other schedulers have no such setting.
+        depth_normalization: whether the depth's minimum and maximum are taken over the clip or over each
+            frame, where it should differ from what the model was trained with.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    num_frames: int | None = None
+    frame_stride: int = 1
+    height: int | None = None
+    width: int | None = None
+    num_inference_steps: int | None = None
+    guidance_scale: float | None = Field(None, allow_inf_nan=False)
+    eta: float | None = Field(None, ge=0, le=1)
+    depth_normalization: Normalization | None = None
+
+
+class Settings(Options):
+    """Everything that decides what a run makes; the same settings make the same video.
+
+    Attributes:
+        prompt: what the video shows.
+        negative_prompt: what the guidance moves away from.
+        depth: file or folder of depth.
+        depth_kind: whether the file holds inverse depth (near is large) or metric depth.
+        inverted: whether the file is the wrong way round for its kind.
+        model: model folder; None is the bundled model.
+        scheduler: class name of a diffusers scheduler in place of the model's own.
+        seed: of the noise.
+        fps: frames a second of the written video.
+        threads: processor threads; more or fewer may change the last bits of a result.
+    """
+
+    prompt: str
+    negative_prompt: str = ""
+    depth: Path
+    depth_kind: Kind = "inverse"
+    inverted: bool = False
+    model: Path | None = None
+    scheduler: str | None = None
+    seed: int = Field(0, ge=0, lt=2**63)
+    fps: float | None = Field(None, gt=0, le=1000)
+    threads: int | None = Field(None, ge=1)
+
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def parse(cls: type[_Model], content: Mapping[str, Any], source: str | Path = "") -> _Model:
+    """Check plain values against a pydantic model.
+
+    Args:
+        cls: the model.
+        content: its entries.
+        source: the file they come from, for the message.
+
+    Raises:
+        InputError: the first entry that is missing, unknown or out of range.
+    """
+    try:
+        return cls.model_validate(dict(content))
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ": ".join(part for part in (str(source), ".".join(map(str, first["loc"]))) if part)
+        match first["type"]:
+            case "missing":
+                raise InputError(name, "an entry", "none") from error
+            case "extra_forbidden":
+                raise InputError(name, "no entry of that name", "one") from error
+        raise InputError(name, first["msg"].removeprefix("Input should be "), repr(first["input"])) from error
+
+
+def parse_settings(content: Mapping[str, Any], source: Path | None = None) -> Settings:
+    """Settings from plain values; relative paths are relative to the file they come from, if any.
+
+    Raises:
+        InputError: an entry is missing, unknown or out of range.
+    """
+    return anchored(parse(Settings, content, source or ""), source.parent if source else Path())
+
+
+def anchored(settings: Settings, home: Path) -> Settings:
+    """The same settings with paths that are relative to `home` made absolute."""
+    paths = {name: getattr(settings, name) for name in ("depth", "model")}
+    absolute = {name: (home / path).resolve() for name, path in paths.items() if path is not None}
+    return settings.model_copy(update=absolute)
