@@ -30,7 +30,7 @@ def read_exr(path: Path, max_bytes: int) -> NDArray[np.float32]:
         raise InputError(path, "OpenEXR (pip install 'makeyourvideo[exr]')", "it not installed") from None
     with unreadable_unless(path, "an OpenEXR picture"), _silenced():
         with OpenEXR.File(str(path), header_only=True) as file:
-            headers = [part.header for part in file.parts]
+            headers = [dict(part.header) for part in file.parts]  # closing empties the original
         part, name = _depth_channel(path, headers)
         check_unpacked(path, sum(_num_bytes(header) for header in headers), max_bytes)
         window, display = (np.asarray(headers[part][key]).tolist() for key in ("dataWindow", "displayWindow"))

@@ -81,7 +81,7 @@ def _as_floats(path: Path, samples: Samples) -> NDArray[np.float32]:
     unknown = np.isnan(floats)
     if unknown.any():
         frame = int(unknown.any(axis=(1, 2)).argmax())
-        raise InputError(path, "depth everywhere", f"NaN in {unknown.mean():.1%}, first in frame {frame}")
+        raise InputError(path, "depth everywhere", f"NaN in {unknown.sum()} pixels, first in frame {frame}")
     return floats
 
 
