@@ -17,9 +17,9 @@ Samples = NDArray[Any] | Luma
 
 _BEYOND = 1e9  # metres; renderers write 1e10 where a ray meets nothing
 _FAR_FOR_INVERSE = 1e4  # nothing filmed is nearer than a tenth of a millimetre
-_COLORFUL = 0.1  # a compressed grey video stays below 0.02, a dull colour video is above 0.15
+_COLORFUL = 0.1  # compression leaves grey below 0.02, dull colours are above 0.15
 _OUTSIDE = 0.02  # codec overshoot leaves limited range in less than one pixel of a hundred
-_UPSIDE_DOWN = 0.4  # of the range from far = -1 to near = +1
+_UPSIDE_DOWN = 0.3  # sound depth has about -0.6
 
 
 def warn(path: Path, seen: str) -> None:
@@ -109,10 +109,19 @@ def _scaled(path: Path, luma: Luma) -> NDArray[np.float32]:
 
 
 def _warn_if_upside_down(path: Path, depth: DepthVideo, doubt: str) -> None:
-    """Floors lie below and skies above: the lower third of a picture is hardly ever the farther one."""
+    """Floors lie below and skies above: the lower third of a picture is hardly ever the farther one.
+
+    Compared are ranks among all pixels of a frame, so that it does not matter how depth is scaled.
+    """
     third = max(depth.height // 3, 1)
-    top = np.median(depth.values[:, :third], axis=(1, 2))
-    bottom = np.median(depth.values[:, -third:], axis=(1, 2))
+    ranks = np.array([(_rank(frame[:third], frame), _rank(frame[-third:], frame)) for frame in depth.values])
+    top, bottom = ranks.T
     if np.mean(top - bottom > _UPSIDE_DOWN) >= 0.75:
-        seen = f"{top.mean():+.2f} against {bottom.mean():+.2f} from far = -1 to near = +1"
-        warn(path, f"the upper third of the picture is nearer than the lower one ({seen}): {doubt}")
+        seen = f"than {top.mean():.0%} of all pixels, the lower one than {bottom.mean():.0%}"
+        warn(path, f"the upper third of the picture is nearer {seen}: {doubt}")
+
+
+def _rank(part: NDArray[np.float32], frame: NDArray[np.float32]) -> float:
+    """The share of a frame's pixels that a part's median is nearer than; ties count half."""
+    median = np.median(part)
+    return float(np.mean(frame < median) + np.mean(frame <= median)) / 2
