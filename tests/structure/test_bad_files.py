@@ -185,7 +185,7 @@ def test_our_own_file_must_agree_with_itself(
 
 
 def test_folders_and_names(tmp_path: Path, inverse: np.ndarray, capfd: pytest.CaptureFixture[str]) -> None:
-    assert "found nothing there" in refused(tmp_path / "missing.mp4", capfd)
+    assert "folder of frames, found No such file or directory" in refused(tmp_path / "missing.mp4", capfd)
     assert "found nothing in it" in refused(tmp_path, capfd)
     (tmp_path / "depth.txt").touch()
     assert "one of .png, .exr, .npz, .npy, .mp4" in refused(tmp_path / "depth.txt", capfd)

@@ -65,10 +65,8 @@ def read_folder(
     Raises:
         InputError: no pictures, other files among them, mixed sizes or types, or too large.
     """
-    files = [file for file in folder.iterdir() if not file.name.startswith(".")]
-    files.sort(
-        key=lambda file: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", file.name)]
-    )
+    with unreadable_unless(folder, f"a folder of {suffix} frames"):
+        files = sorted((file for file in folder.iterdir() if not file.name.startswith(".")), key=_natural)
     others = sorted({file.suffix.lower() or file.name for file in files} - {suffix})
     if not files or others:
         raise InputError(folder, f"a folder of {suffix} frames only", " and ".join(others) or "nothing in it")
@@ -82,6 +80,10 @@ def read_folder(
             raise InputError(file, f"{first} as in {files[0].name}", this)
         pictures.append(picture)
     return np.stack(pictures)
+
+
+def _natural(file: Path) -> list[str | int]:
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", file.name)]
 
 
 def check_unpacked(path: Path, num_bytes: int, max_bytes: int) -> None:

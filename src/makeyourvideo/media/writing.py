@@ -102,7 +102,7 @@ def _write_gif(path: Path, frames: Frames, rate: Fraction) -> None:
         container.mux(stream.encode())
 
 
-def _write_folder(path: Path, frames: Frames, rate: Fraction) -> None:  # noqa: ARG001
+def _write_folder(path: Path, frames: Frames, _rate: Fraction) -> None:
     path.mkdir()
     for index, frame in enumerate(frames):
         Image.fromarray(frame).save(path / f"{index:05}.png")

@@ -2,6 +2,7 @@
 
 import math
 import zipfile
+from dataclasses import fields
 from pathlib import Path
 from typing import IO, Any, get_args
 
@@ -12,7 +13,7 @@ from makeyourvideo.errors import InputError, unreadable_unless
 from makeyourvideo.media import check_unpacked
 from makeyourvideo.structure.depth import DepthVideo, Normalization, Units
 
-_FIELDS = {"values", "scale", "offset", "normalization", "units", "source", "fps"}  # of DepthVideo.save
+_FIELDS = {field.name for field in fields(DepthVideo)}  # what DepthVideo.save writes
 
 
 def read_npy(path: Path, max_bytes: int) -> NDArray[Any]:
@@ -76,10 +77,10 @@ def _as_frames(path: Path, array: NDArray[Any]) -> NDArray[Any]:
     return array
 
 
-def _restored(path: Path, fields: dict[str, NDArray[Any]]) -> DepthVideo:
-    values, scale, offset = (fields[name] for name in ("values", "scale", "offset"))
-    normalization, units, source = (str(fields[name]) for name in ("normalization", "units", "source"))
-    fps = float(fields["fps"])
+def _restored(path: Path, saved: dict[str, NDArray[Any]]) -> DepthVideo:
+    values, scale, offset = (saved[name] for name in ("values", "scale", "offset"))
+    normalization, units, source = (str(saved[name]) for name in ("normalization", "units", "source"))
+    fps = float(saved["fps"])
     is_sound = (
         values.ndim == 3
         and values.dtype == np.float32

@@ -27,7 +27,7 @@ def read_exr(path: Path, max_bytes: int) -> NDArray[np.float32]:
     try:
         import OpenEXR
     except ImportError:
-        raise InputError(path, "OpenEXR (pip install 'makeyourvideo[exr]')", "it not installed") from None
+        raise InputError(path, "OpenEXR (pip install 'makeyourvideo[exr]')", "no such package") from None
     with unreadable_unless(path, "an OpenEXR picture"), _silenced():
         with OpenEXR.File(str(path), header_only=True) as file:
             headers = [dict(part.header) for part in file.parts]  # closing empties the original

@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from makeyourvideo.errors import InputError
+from makeyourvideo.errors import InputError, unreadable_unless
 from makeyourvideo.media import MAX_BYTES, VIDEO_SUFFIXES, read_folder, read_gray_image, read_luma
 from makeyourvideo.structure.arrays import read_npy, read_npz
 from makeyourvideo.structure.depth import DepthVideo, Normalization
@@ -46,11 +46,11 @@ def read_depth(
         InputError: missing, unreadable, cut short or too large files, mixed formats or sizes, no frames, NaN,
             constant depth, contradicting flags.
     """
-    if not path.exists():
-        raise InputError(path, "a depth file or a folder of frames", "nothing there")
     if kind == "metric" and inverted:
         raise InputError(path, "metric depth or inverted inverse depth", "both flags")
-    samples, rate = _read_samples(path, max_bytes)
+    with unreadable_unless(path, "a depth file or a folder of frames"):
+        path.stat()  # so that what is missing is said to be missing, whatever its suffix
+        samples, rate = _read_samples(path, max_bytes)
     if isinstance(samples, DepthVideo):
         if inverted or (kind, samples.units) == ("metric", "relative"):
             warn(path, "it states its own convention, so the flags are not followed")
