@@ -24,7 +24,7 @@ def encode(vae: AutoencoderKL, frames: Tensor, generator: torch.Generator | None
         Latents `b c f h w`, shifted and scaled as the network takes them.
     """
     pictures = _channels_last(rearrange(frames, "b c f h w -> (b f) c h w"))
-    posterior = vae.encode(pixel_unshuffle(pictures, _patch_size(vae))).latent_dist
+    posterior = vae.encode(pixel_unshuffle(pictures, patch_size(vae))).latent_dist
     latents = posterior.mode() if generator is None else posterior.sample(generator)
     latents = (latents - (vae.config.shift_factor or 0.0)) * vae.config.scaling_factor
     return rearrange(latents, "(b f) c h w -> b c f h w", f=frames.shape[2])
@@ -36,7 +36,7 @@ def decode(vae: AutoencoderKL, latents: Tensor, slice_size: int = 4) -> Tensor:
     pictures = _channels_last(rearrange(latents, "b c f h w -> (b f) c h w"))
     decoded = torch.cat(
         [
-            pixel_shuffle(vae.decode(part).sample, _patch_size(vae)).clamp(-1, 1)
+            pixel_shuffle(vae.decode(part).sample, patch_size(vae)).clamp(-1, 1)
             for part in pictures.split(slice_size)
         ]
     )
@@ -45,10 +45,11 @@ def decode(vae: AutoencoderKL, latents: Tensor, slice_size: int = 4) -> Tensor:
 
 def spatial_factor(vae: AutoencoderKL) -> int:
     """How many pixels a side of one latent pixel covers."""
-    return _patch_size(vae) * 2 ** (len(vae.config.block_out_channels) - 1)
+    return patch_size(vae) * 2 ** (len(vae.config.block_out_channels) - 1)
 
 
-def _patch_size(vae: AutoencoderKL) -> int:
+def patch_size(vae: AutoencoderKL) -> int:
+    """How many pixels a side are folded into the channels of the autoencoder's input."""
     return math.isqrt(vae.config.in_channels // 3)
 
 

@@ -22,6 +22,10 @@ class FramesGroupNorm(nn.GroupNorm):
 
     def forward(self, hidden: Tensor, num_frames: int) -> Tensor:  # type: ignore[override]
         """Map `(b f) c h w` to the same."""
+        if torch.is_grad_enabled() and self.weight.requires_grad and not hidden.requires_grad:
+            # PyTorch 2.13 crashes in the backward pass of a channels-last GroupNorm whose input needs no
+            # gradient, as at the first temporal layer above frozen ones.
+            hidden = hidden.detach().requires_grad_()
         clips = rearrange(hidden, "(b f) c h w -> b c (f h) w", f=num_frames)
         return rearrange(super().forward(clips), "b c (f h) w -> (b f) c h w", f=num_frames)
 

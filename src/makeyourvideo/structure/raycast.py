@@ -1,0 +1,60 @@
+"""Ray casting on the CPU through Embree: exact hits, no GPU, no display."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from makeyourvideo.errors import InputError
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Hits:
+    """What rays met first, one entry a ray.
+
+    `mesh` and `triangle` are -1 where nothing was met; `distance` counts in lengths of the direction and is
+    infinite there; `u`, `v` are the weights of a triangle's second and third corner.
+    """
+
+    mesh: Ints
+    triangle: Ints
+    distance: Floats
+    u: Floats
+    v: Floats
+
+
+class RayCaster:
+    """Casts rays against triangle soups `(triangles, 3 corners, 3)`, one a mesh.
+
+    Raises:
+        InputError: the `world` extra (embreex) is not installed.
+    """
+
+    def __init__(self, triangles: Sequence[Floats]) -> None:
+        try:
+            from embreex.mesh_construction import TriangleMesh
+            from embreex.rtcore_scene import EmbreeScene
+        except ImportError as error:
+            raise InputError("ray casting", "the extra makeyourvideo[world]", f"no {error.name}") from error
+        self._scene = EmbreeScene()
+        self._meshes = [TriangleMesh(self._scene, np.ascontiguousarray(soup)) for soup in triangles]
+
+    def intersect(self, origins: Floats, directions: Floats) -> Hits:
+        """Return the first hit of each ray; `origins` and `directions` are `(rays, 3)`."""
+        found = self._scene.run(origins, directions, output=1)
+        missed = found["geomID"] < 0
+        return Hits(
+            mesh=found["geomID"],
+            triangle=np.where(missed, -1, found["primID"]),
+            distance=np.where(missed, np.float32(np.inf), found["tfar"]),
+            u=found["u"],
+            v=found["v"],
+        )
+
+    def occluded(self, origins: Floats, directions: Floats) -> NDArray[np.bool_]:
+        """Return whether anything lies along each ray, as `(rays,)`."""
+        return self._scene.run(origins, directions, query="OCCLUDED") == 0

@@ -1,0 +1,104 @@
+"""One file a stage says everything about its run; unknown keys are refused."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from makeyourvideo.errors import InputError
+from makeyourvideo.world.dataset import DatasetConfig
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class OptimizerConfig(_Strict):
+    """AdamW with linear warm-up and a cosine down to `final_share` of the learning rate."""
+
+    learning_rate: float
+    warmup_steps: int = 200
+    final_share: float = 0.05
+    betas: tuple[float, float] = (0.9, 0.99)
+    weight_decay: float = 0.01
+    max_grad_norm: float = 1.0
+    ema_decay: float = 0.999
+
+
+class StageConfig(_Strict):
+    """What every stage has.
+
+    Attributes:
+        stage: which stage this is.
+        steps: optimiser steps in all.
+        batch_size: pictures, or clips in the video stage, a step.
+        data: data sets by name, rendered when missing.
+        seed: seeds weights, order and noise.
+        save_minutes: how often the state is written.
+    """
+
+    stage: Literal["autoencoder", "image", "video"]
+    steps: int
+    batch_size: int
+    optimizer: OptimizerConfig
+    data: dict[str, DatasetConfig]
+    seed: int = 0
+    save_minutes: float = 4.0
+
+
+class AutoencoderConfig(StageConfig):
+    """Stage 0: `vae` holds the keyword arguments of diffusers' `AutoencoderKL`."""
+
+    stage: Literal["autoencoder"]
+    vae: dict[str, Any]
+    kl_weight: float = 1e-5
+    gradient_weight: float = 1.0
+
+
+class DiffusionConfig(StageConfig):
+    """What stages 1 and 2 share: latents, their noise schedule and how often the prompt is dropped."""
+
+    scheduler: dict[str, Any]
+    min_snr_gamma: float = 5.0
+    prompt_dropout: float = 0.1
+
+
+class ImageConfig(DiffusionConfig):
+    """Stage 1: keyword arguments of `VideoUNet` and transformers' `CLIPTextConfig`."""
+
+    stage: Literal["image"]
+    unet: dict[str, Any]
+    text_encoder: dict[str, Any]
+    vocabulary_size: int = 1024
+
+
+class VideoConfig(DiffusionConfig):
+    """Stage 2: the spatial layers come from stage 1 and stay frozen."""
+
+    stage: Literal["video"]
+    window: int = 16
+
+
+_CONFIGS: dict[str, type[StageConfig]] = {
+    "autoencoder": AutoencoderConfig,
+    "image": ImageConfig,
+    "video": VideoConfig,
+}
+
+
+def read_config(path: Path, stage: str) -> StageConfig:
+    """Read a stage's YAML file.
+
+    Raises:
+        InputError: the file cannot be read, a key is unknown, missing or of the wrong type.
+    """
+    try:
+        content = yaml.safe_load(path.read_text())
+        return _CONFIGS[stage].model_validate(content)
+    except (OSError, yaml.YAMLError) as error:
+        raise InputError(path, "a readable YAML file", str(error).splitlines()[0]) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"])) or "the file"
+        raise InputError(path, f"a {stage} config with a valid {key}", first["msg"].lower()) from error

@@ -1,0 +1,44 @@
+"""Batches by step number: what step k sees depends on the seed and k alone."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from makeyourvideo.training.config import StageConfig
+from makeyourvideo.world.dataset import Dataset, build_dataset, open_dataset
+
+
+def prepare_data(config: StageConfig, folder: Path) -> Iterator[tuple[int, int]]:
+    """Render what is missing of every data set of a stage into `folder`; yields (shards done, in all)."""
+    for name, dataset in config.data.items():
+        yield from build_dataset(dataset, folder / name)
+
+
+def open_data(config: StageConfig, folder: Path) -> dict[str, Dataset]:
+    """Open every data set of a stage, by name."""
+    return {name: open_dataset(folder / name) for name in config.data}
+
+
+def step_generator(config: StageConfig, step: int) -> np.random.Generator:
+    """Return the numpy generator of a step."""
+    return np.random.default_rng([config.seed, step])
+
+
+def draw_frames(
+    rng: np.random.Generator, data: Mapping[str, Dataset], count: int
+) -> list[tuple[str, int, int]]:
+    """Draw `count` single frames as (data set, scene, frame), each data set equally often."""
+    names = list(data)
+    drawn = []
+    for name in rng.choice(names, size=count):
+        scene = int(rng.integers(len(data[name])))
+        drawn.append((str(name), scene, int(rng.integers(len(data[name].depth[scene])))))
+    return drawn
+
+
+def to_signed(frames: NDArray[np.uint8]) -> torch.Tensor:
+    """Turn uint8 `(..., height, width, 3)` into float `(..., 3, height, width)` in [-1, 1]."""
+    return torch.from_numpy(np.moveaxis(frames, -1, -3).astype(np.float32) / 127.5 - 1)

@@ -1,0 +1,152 @@
+"""Stages 1 and 2: the image model with its text encoder, then the temporal modules on clips.
+
+Both predict what the scheduler's `prediction_type` says, from noised latents, depth and text; the loss is
+weighted by min-SNR (Hang et al., arXiv 2303.09556, eq. 8; for v-prediction divided by SNR + 1).
+"""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler
+from torch import nn
+from torch.nn.functional import pixel_unshuffle
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from makeyourvideo.models.unet import VideoUNet
+from makeyourvideo.training.config import DiffusionConfig, ImageConfig, VideoConfig
+from makeyourvideo.training.data import open_data, step_generator
+from makeyourvideo.training.latents import encode_dataset, latents_file, open_latents
+from makeyourvideo.training.tokenizer import train_tokenizer
+
+Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+
+
+def prepare_latents(config: DiffusionConfig, data: Path, model: Path) -> Iterator[tuple[int, int]]:
+    """Encode every data set once for each autoencoder; yields (scenes done, scenes in all)."""
+    vae = AutoencoderKL.from_pretrained(model / "vae").to(memory_format=torch.channels_last)
+    for name, dataset in open_data(config, data).items():
+        yield from encode_dataset(vae, dataset, latents_file(model / "vae", data / name))
+
+
+class DiffusionStage:
+    """What stages 1 and 2 share: cached latents, tokens, noise and the weighted loss.
+
+    Subclasses say which modules there are and which clips a step draws.
+    """
+
+    modules: nn.ModuleDict
+    tokenizer: CLIPTokenizer
+
+    def __init__(self, config: DiffusionConfig, data: Path, model: Path) -> None:
+        torch.manual_seed(config.seed)
+        self.config, self.model = config, model
+        self.data = open_data(config, data)
+        self.scheduler = DDIMScheduler(**config.scheduler)
+        self.snr = self.scheduler.alphas_cumprod / (1 - self.scheduler.alphas_cumprod)
+        self.latents = {name: open_latents(latents_file(model / "vae", data / name)) for name in config.data}
+
+    def loss(self, step: int) -> torch.Tensor:
+        """Return the mean loss over the clips of a step; one timestep a clip, independent noise a frame."""
+        latents, depth, tokens = self._batch(step_generator(self.config, step))
+        noise = torch.randn_like(latents)
+        timesteps = torch.randint(len(self.snr), (len(latents),))
+        noised = self.scheduler.add_noise(latents, noise, timesteps)
+        context = self.modules["text_encoder"](tokens).last_hidden_state
+        predicted = self.modules["unet"](torch.cat([noised, depth], dim=1), timesteps, context).sample
+        target = self.scheduler.get_velocity(latents, noise, timesteps)
+        error = (predicted - target).square().flatten(1).mean(dim=1)
+        return (error * self._weight(timesteps)).mean()
+
+    def finish(self, model: Path) -> None:
+        """Write a whole model folder: what was trained, and the rest as it came from the stage before."""
+        model.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(self.model / "vae", model / "vae", dirs_exist_ok=True)
+        self.modules["unet"].save_pretrained(model / "unet")
+        self.modules["text_encoder"].save_pretrained(model / "text_encoder")
+        self.tokenizer.save_pretrained(model / "tokenizer")
+        self.scheduler.save_pretrained(model / "scheduler")
+
+    def _batch(self, rng: np.random.Generator) -> Batch:
+        raise NotImplementedError
+
+    def _weight(self, timesteps: torch.Tensor) -> torch.Tensor:
+        snr = self.snr[timesteps]
+        return snr.clamp(max=self.config.min_snr_gamma) / (snr + 1)
+
+    def _collate(self, rng: np.random.Generator, drawn: list[tuple[str, int, slice]]) -> Batch:
+        """Gather latents `(b, c, f, h, w)`, folded depth `(b, p*p, f, h, w)` and tokens `(b, n)`."""
+        latents = np.stack([self.latents[name][scene][frames] for name, scene, frames in drawn])
+        depth = np.stack([self.data[name].depth[scene][frames] for name, scene, frames in drawn])
+        folded = pixel_unshuffle(
+            torch.from_numpy(depth).float()[:, :, None], self.modules["unet"].config.depth_patch_size
+        )
+        captions = [str(rng.choice(self.data[name].captions[scene])) for name, scene, _ in drawn]
+        kept = rng.random(len(drawn)) >= self.config.prompt_dropout
+        prompts = [caption if keep else "" for caption, keep in zip(captions, kept, strict=True)]
+        tokens = self.tokenizer(prompts, padding="max_length", truncation=True, return_tensors="pt").input_ids
+        return torch.from_numpy(latents).float().movedim(2, 1), folded.movedim(2, 1), tokens
+
+
+class ImageStage(DiffusionStage):
+    """Stage 1: all spatial layers and the text encoder, on single frames."""
+
+    def __init__(self, config: ImageConfig, data: Path, model: Path) -> None:
+        super().__init__(config, data, model)
+        self.tokenizer = self._tokenizer(config)
+        text_encoder = CLIPTextModel(
+            CLIPTextConfig(
+                **config.text_encoder,
+                vocab_size=len(self.tokenizer),
+                bos_token_id=self.tokenizer.bos_token_id,
+                eos_token_id=self.tokenizer.eos_token_id,
+                pad_token_id=self.tokenizer.pad_token_id,
+            )
+        )
+        unet = VideoUNet(**config.unet)
+        unet.temporal_enabled = False
+        for parameter in unet.temporal_parameters():
+            parameter.requires_grad_(False)
+        self.modules = nn.ModuleDict({"unet": unet, "text_encoder": text_encoder}).train()
+
+    def _tokenizer(self, config: ImageConfig) -> CLIPTokenizer:
+        captions = (
+            caption for data in self.data.values() for wordings in data.captions for caption in wordings
+        )
+        return train_tokenizer(
+            captions, config.vocabulary_size, config.text_encoder["max_position_embeddings"]
+        )
+
+    def _batch(self, rng: np.random.Generator) -> Batch:
+        drawn = []
+        for name in map(str, rng.choice(list(self.data), size=self.config.batch_size)):
+            scene = int(rng.integers(len(self.data[name])))
+            frame = int(rng.integers(len(self.data[name].depth[scene])))
+            drawn.append((name, scene, slice(frame, frame + 1)))
+        return self._collate(rng, drawn)
+
+
+class VideoStage(DiffusionStage):
+    """Stage 2: the temporal modules alone, on clips; everything spatial stays frozen."""
+
+    config: VideoConfig
+
+    def __init__(self, config: VideoConfig, data: Path, model: Path) -> None:
+        super().__init__(config, data, model)
+        self.tokenizer = CLIPTokenizer.from_pretrained(model / "tokenizer")
+        unet = VideoUNet.from_pretrained(model / "unet")
+        text_encoder = CLIPTextModel.from_pretrained(model / "text_encoder")
+        self.modules = nn.ModuleDict({"unet": unet, "text_encoder": text_encoder}).train()
+        self.modules.requires_grad_(False)
+        for parameter in unet.temporal_parameters():
+            parameter.requires_grad_(True)
+
+    def _batch(self, rng: np.random.Generator) -> Batch:
+        drawn = []
+        for name in map(str, rng.choice(list(self.data), size=self.config.batch_size)):
+            scene = int(rng.integers(len(self.data[name])))
+            start = int(rng.integers(len(self.data[name].depth[scene]) - self.config.window + 1))
+            drawn.append((name, scene, slice(start, start + self.config.window)))
+        return self._collate(rng, drawn)

@@ -1,0 +1,49 @@
+"""Latents of a data set, encoded once and kept beside it."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL
+from numpy.typing import NDArray
+
+from makeyourvideo.models.autoencoder import encode
+from makeyourvideo.outputs import written_whole
+from makeyourvideo.training.data import to_signed
+from makeyourvideo.world.dataset import Dataset
+
+_SLICE = 32
+
+
+def latents_file(vae_folder: Path, dataset_folder: Path) -> Path:
+    """Name the latents by the weights that made them, so that another autoencoder never meets old ones."""
+    digest = hashlib.sha256()
+    for name in ("config.json", "diffusion_pytorch_model.safetensors"):
+        digest.update((vae_folder / name).read_bytes())
+    return dataset_folder / f"latents-{digest.hexdigest()[:12]}.npy"
+
+
+@torch.no_grad()
+def encode_dataset(vae: AutoencoderKL, dataset: Dataset, path: Path) -> Iterator[tuple[int, int]]:
+    """Encode all frames to `path`, scaled, as float16 `(scenes, frames, channels, height, width)`.
+
+    Yields (scenes done, scenes in all); does nothing where `path` exists.
+    """
+    if path.exists():
+        return
+    parts = []
+    step = max(_SLICE // len(dataset.frames[0]), 1)
+    for start in range(0, len(dataset), step):
+        frames = to_signed(np.stack(dataset.frames[start : start + step]))
+        latents = encode(vae, frames.movedim(2, 1))
+        parts.append(latents.movedim(1, 2).to(torch.float16).numpy())
+        yield min(start + step, len(dataset)), len(dataset)
+    with written_whole(path) as partial:
+        np.save(partial, np.concatenate(parts))
+
+
+def open_latents(path: Path) -> NDArray[np.float16]:
+    """Map the latents of a data set into memory."""
+    return np.load(path, mmap_mode="r")

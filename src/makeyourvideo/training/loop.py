@@ -1,0 +1,131 @@
+"""The training loop: one for every stage, linear, an iterable of steps, resumable to the bit."""
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from makeyourvideo.training.config import OptimizerConfig, StageConfig
+from makeyourvideo.training.state import TrainingState
+
+Loss = Callable[[int], torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One finished step.
+
+    `peak_share` is the share of the machine's matrix-multiply peak, measured at the start of the run; a step's work
+    is taken as three times that of its forward pass. It can exceed 1 where convolutions are faster than
+    the library's matrix product.
+    """
+
+    step: int
+    steps: int
+    loss: float
+    learning_rate: float
+    items_per_second: float
+    peak_share: float
+
+
+def train(config: StageConfig, modules: nn.ModuleDict, loss: Loss, folder: Path) -> Iterator[Step]:
+    """Train what requires a gradient in `modules` until `config.steps`; go on from `folder` if a run is there.
+
+    Args:
+        config: the stage's config.
+        modules: all networks of the stage; frozen ones are left as they are.
+        loss: the mean loss of a step, by its number alone: the step seeds the batch and all noise, so a run
+            that was killed and started again ends with the same bits.
+        folder: where `state.pt` and `log.jsonl` are kept.
+
+    Afterwards `modules` hold the averaged weights.
+    """
+    accelerator = Accelerator()
+    settings = config.optimizer
+    trained = [parameter for parameter in modules.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(
+        _decayed(trained, settings.weight_decay), lr=settings.learning_rate, betas=settings.betas, fused=True
+    )
+    modules, optimizer = accelerator.prepare(modules, optimizer)
+    state = TrainingState.start(modules, optimizer)
+    saved, log = folder / "state.pt", folder / "log.jsonl"
+    if saved.exists():
+        state.load(saved)
+    _truncate_log(log, state.step)
+    peak, counter, work = matmul_peak(), FlopCounterMode(display=False), 0
+    last_save = time.monotonic()
+    with log.open("a") as lines:
+        while state.step < config.steps:
+            began = time.monotonic()
+            rate = learning_rate(settings, state.step, config.steps)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            torch.manual_seed(config.seed * 1_000_003 + state.step)
+            with nullcontext() if work else counter:
+                value = loss(state.step)
+            work = work or 3 * counter.get_total_flops()
+            accelerator.backward(value)
+            accelerator.clip_grad_norm_(trained, settings.max_grad_norm)
+            optimizer.step()
+            optimizer.zero_grad()
+            state.step += 1
+            state.average(settings.ema_decay)
+            seconds = time.monotonic() - began
+            taken = Step(
+                state.step,
+                config.steps,
+                value.item(),
+                rate,
+                config.batch_size / seconds,
+                work / seconds / peak,
+            )
+            lines.write(json.dumps(asdict(taken)) + "\n")
+            if time.monotonic() - last_save > 60 * config.save_minutes or state.step == config.steps:
+                lines.flush()
+                state.save(saved)
+                last_save = time.monotonic()
+            yield taken
+    state.swap_averaged()
+
+
+def learning_rate(settings: OptimizerConfig, step: int, steps: int) -> float:
+    """Linear warm-up, then a cosine to `final_share` of the rate at the last step."""
+    if step < settings.warmup_steps:
+        return settings.learning_rate * (step + 1) / settings.warmup_steps
+    along = (step - settings.warmup_steps) / max(steps - settings.warmup_steps, 1)
+    share = settings.final_share + (1 - settings.final_share) * (1 + math.cos(math.pi * min(along, 1))) / 2
+    return settings.learning_rate * share
+
+
+def matmul_peak(size: int = 2048, repeats: int = 5) -> float:
+    """Measure this machine's float32 matrix-multiply speed in FLOP/s, the best of `repeats`."""
+    left, right = torch.randn(size, size), torch.randn(size, size)
+    best = math.inf
+    for _ in range(repeats):
+        began = time.perf_counter()
+        torch.mm(left, right)
+        best = min(best, time.perf_counter() - began)
+    return 2 * size**3 / best
+
+
+def _decayed(parameters: list[nn.Parameter], weight_decay: float) -> list[dict[str, object]]:
+    """Decay matrices and kernels, not biases, scales and tables of one row."""
+    heavy = [parameter for parameter in parameters if parameter.ndim > 1]
+    light = [parameter for parameter in parameters if parameter.ndim <= 1]
+    groups = [{"params": heavy, "weight_decay": weight_decay}, {"params": light, "weight_decay": 0.0}]
+    return [group for group in groups if group["params"]]
+
+
+def _truncate_log(log: Path, step: int) -> None:
+    """Forget lines past the saved step, and a last line cut short."""
+    if log.exists():
+        lines = log.read_text().splitlines()[:step]
+        log.write_text("".join(line + "\n" for line in lines))

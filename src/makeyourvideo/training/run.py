@@ -1,0 +1,64 @@
+"""A stage from its config to its model folder, as events: data rendered, frames encoded, steps taken."""
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from makeyourvideo.errors import InputError
+from makeyourvideo.training.autoencoder import AutoencoderStage
+from makeyourvideo.training.config import AutoencoderConfig, ImageConfig, StageConfig, VideoConfig, read_config
+from makeyourvideo.training.data import prepare_data
+from makeyourvideo.training.diffusion import ImageStage, VideoStage, prepare_latents
+from makeyourvideo.training.loop import Step, train
+from makeyourvideo.training.plot import plot_log
+
+
+@dataclass(frozen=True)
+class Preparing:
+    """Something the stage needs is being made: `done` of `total`."""
+
+    what: str
+    done: int
+    total: int
+
+
+def run_stage(
+    stage: str, config_path: Path, folder: Path, data: Path, model: Path | None = None
+) -> Iterator[Preparing | Step]:
+    """Train `stage` into `folder`, going on from where a run there stopped.
+
+    `folder` then holds `state.pt`, `log.jsonl`, `loss.png` and `model/`: the model folder so far.
+
+    Args:
+        stage: "autoencoder", "image" or "video".
+        config_path: the stage's YAML file.
+        folder: of the run.
+        data: folder of the rendered data sets, which are made where they are missing.
+        model: the model folder that the stage before wrote; none before the autoencoder.
+
+    Raises:
+        InputError: the config is wrong, or the stage needs the model of the one before.
+    """
+    config = read_config(config_path, stage)
+    folder.mkdir(parents=True, exist_ok=True)
+    for done, total in prepare_data(config, data):
+        yield Preparing("rendering", done, total)
+    chosen = yield from _stage(config, data, model)
+    yield from train(config, chosen.modules, chosen.loss, folder)
+    chosen.finish(folder / "model")
+    plot_log(folder / "log.jsonl", folder / "loss.png")
+
+
+def _stage(
+    config: StageConfig, data: Path, model: Path | None
+) -> Generator[Preparing, None, AutoencoderStage | ImageStage | VideoStage]:
+    if isinstance(config, AutoencoderConfig):
+        return AutoencoderStage(config, data)
+    if model is None or not (model / "vae").is_dir():
+        raise InputError("--model", "the model folder that the stage before wrote", str(model))
+    for done, total in prepare_latents(config, data, model):
+        yield Preparing("encoding", done, total)
+    if isinstance(config, ImageConfig):
+        return ImageStage(config, data, model)
+    assert isinstance(config, VideoConfig)
+    return VideoStage(config, data, model)

@@ -1,0 +1,36 @@
+"""The bundled model's own byte-level byte-pair encoding, so that no word breaks it."""
+
+import json
+from collections.abc import Iterable
+
+from tokenizers import pre_tokenizers
+from tokenizers.trainers import BpeTrainer
+from transformers import CLIPTokenizer
+
+_START, _END, _PAD = "<|startoftext|>", "<|endoftext|>", "<|pad|>"
+_SUFFIX = "</w>"
+
+
+def train_tokenizer(captions: Iterable[str], vocabulary_size: int, max_length: int) -> CLIPTokenizer:
+    """Learn merges from captions in CLIP's layout: lower case, words end in `</w>`.
+
+    Every byte stands in the vocabulary, inside a word and at its end, so any text can be encoded. They are
+    given to the trainer as fixed tokens, because it would number those it meets in no fixed order.
+    """
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    learner = CLIPTokenizer(pad_token=_PAD).backend_tokenizer
+    trainer = BpeTrainer(
+        vocab_size=vocabulary_size,
+        special_tokens=[_START, _END, _PAD, *(byte + _SUFFIX for byte in alphabet)],
+        initial_alphabet=alphabet,
+        end_of_word_suffix=_SUFFIX,
+        show_progress=False,
+    )
+    learner.train_from_iterator(captions, trainer)
+    learnt = json.loads(learner.to_str())["model"]
+    return CLIPTokenizer(
+        vocab=learnt["vocab"],
+        merges=[tuple(merge) for merge in learnt["merges"]],
+        pad_token=_PAD,
+        model_max_length=max_length,
+    )
