@@ -45,4 +45,4 @@ def main() -> None:
         sys.exit(1 if stop.code == 2 else stop.code)
 
 
-from makeyourvideo.cli import demo, evaluate, generate, replay, train, world  # noqa: E402, F401  (they register themselves)
+from makeyourvideo.cli import convert, demo, evaluate, generate, replay, train, world  # noqa: E402, F401  (they register themselves)

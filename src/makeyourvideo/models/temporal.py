@@ -16,6 +16,18 @@ from makeyourvideo.models.spatial import zeroed
 class TemporalLayer(nn.Module):
     """Marks a layer, and with it all its parameters, as temporal; every other parameter is spatial."""
 
+    def silence(self) -> None:
+        """Set the last projection to zero, so that the layer passes on what it is given."""
+        raise NotImplementedError
+
+    def reset_parameters(self) -> None:
+        """Draw all parameters afresh, as in a new layer."""
+        for module in self.modules():
+            reset = getattr(module, "reset_parameters", None)
+            if module is not self and callable(reset):
+                reset()
+        self.silence()
+
 
 class FramesGroupNorm(nn.GroupNorm):
     """GroupNorm whose statistics run over the frames of a clip, too."""
@@ -63,8 +75,12 @@ class TemporalConvolution(TemporalLayer):
         kernels = (FramesConv, PixelsConv, FramesConv, FramesConv, FramesConv)
         self.norms = nn.ModuleList(FramesGroupNorm(groups, channels, eps=1e-5) for _ in kernels)
         self.convs = nn.ModuleList(kernel(channels) for kernel in kernels)
-        zeroed(self.convs[-1])
         self.dropout = nn.Dropout(dropout)
+        self.silence()
+
+    def silence(self) -> None:
+        """Set the last convolution to zero."""
+        zeroed(self.convs[-1])
 
     def forward(self, hidden: Tensor, num_frames: int) -> Tensor:
         """Map `(b f) c h w` to the same."""
@@ -127,6 +143,10 @@ class TemporalAttention(nn.Module):
         self.to_out = nn.ModuleList([nn.Linear(channels, channels)])
         self.relative_key = nn.Parameter(torch.empty(2 * reach + 1, head_dim))
         self.relative_value = nn.Parameter(torch.empty(2 * reach + 1, head_dim))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw the tables of relative positions afresh."""
         nn.init.xavier_uniform_(self.relative_key)
         nn.init.xavier_uniform_(self.relative_value)
 
@@ -171,7 +191,12 @@ class TemporalTransformer(TemporalLayer):
         self.transformer_blocks = nn.ModuleList(
             TemporalTransformerLayer(channels, head_dim, reach, window) for _ in range(layers)
         )
-        self.proj_out = zeroed(nn.Linear(channels, channels))
+        self.proj_out = nn.Linear(channels, channels)
+        self.silence()
+
+    def silence(self) -> None:
+        """Set the last projection to zero."""
+        zeroed(self.proj_out)
 
     def forward(self, hidden: Tensor, num_frames: int) -> Tensor:
         """Map `(b f) c h w` to the same."""
