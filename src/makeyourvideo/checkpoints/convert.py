@@ -110,7 +110,9 @@ def _convert_image_model(folder: Path, model: Path, force: bool) -> Iterator[Eve
             classes[part] = index[part]
         elif part != "depth_estimator":
             raise InputError(index_file, f"an entry {part!r}", "none")
-    left = sorted(key for key in index if not key.startswith("_") and key not in classes)
+    left = sorted(
+        name for name, entry in index.items() if isinstance(entry, list) and entry[0] and name not in classes
+    )
     if left:
         yield Dropped("parts that a video model has no use for", left)
     with written_whole(model, force) as partial:
