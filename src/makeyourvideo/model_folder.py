@@ -16,11 +16,12 @@ NETWORKS: dict[str, Any] = {"unet": VideoUNet, "vae": AutoencoderKL, "text_encod
 """The parts with weights that sampling needs, by the name of their folder."""
 
 
-def check_layout(folder: Path) -> None:
-    """Refuse a folder that is not a makeyourvideo model, before anything in it is loaded.
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that is not a whole makeyourvideo model, before anything in it is loaded.
 
     Raises:
-        InputError: the index or a part is missing, or the denoiser is of another kind.
+        InputError: the index or a part is missing, a part is of another kind, or a file of weights is cut
+            short.
     """
     index_file = folder / "model_index.json"
     if not index_file.is_file():
@@ -32,6 +33,10 @@ def check_layout(folder: Path) -> None:
             raise InputError(index_file, f"an entry {part!r}", f"only {', '.join(sorted(index))}")
         if not (folder / part).is_dir():
             raise InputError(folder / part, "a folder", _what_is_there(folder / part))
+    if not any((folder / "tokenizer" / name).is_file() for name in ("tokenizer.json", "vocab.json")):
+        raise InputError(
+            folder / "tokenizer", "a tokenizer.json or vocab.json", "neither"
+        )  # else loads blank
     for part, cls in NETWORKS.items():
         if not isinstance(index[part], list) or index[part][-1] != cls.__name__:
             raise InputError(
@@ -39,6 +44,7 @@ def check_layout(folder: Path) -> None:
                 f"{part} of class {cls.__name__} (`makeyourvideo convert` makes one)",
                 str(index[part]),
             )
+        _check_weights(folder / part)
 
 
 def load_network(folder: Path, part: str, dtype: torch.dtype) -> torch.nn.Module:
@@ -75,21 +81,13 @@ def build_network(folder: Path, part: str) -> torch.nn.Module:
         return cls.from_config(cls.load_config(folder / part, local_files_only=True))
 
 
-def weight_files(folder: Path) -> list[Path]:
-    """The safetensors files of `NETWORKS`.
-
-    Raises:
-        InputError: a part has none, or a file is cut short or otherwise unreadable.
-    """
-    found = []
-    for part in NETWORKS:
-        files = sorted((folder / part).glob("*.safetensors"))
-        if not files:
-            raise InputError(folder / part, "weights in a .safetensors file", "none")
-        for file in files:
-            with unreadable_unless(file, "a whole safetensors file"), safe_open(file, "pt"):
-                found.append(file)
-    return found
+def _check_weights(folder: Path) -> None:
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        raise InputError(folder, "weights in a .safetensors file", "none")
+    for file in files:
+        with unreadable_unless(file, "a whole safetensors file"), safe_open(file, "pt"):
+            pass  # opening reads the header and compares it with the file's length
 
 
 def _what_is_there(path: Path) -> str:

@@ -14,7 +14,7 @@ from transformers import CLIPTextModel, CLIPTokenizer, DPTForDepthEstimation
 
 from makeyourvideo.errors import InputError, unreadable_unless
 from makeyourvideo.framing import Framing, plan_framing
-from makeyourvideo.model_folder import NETWORKS, build_network, check_layout, load_network, weight_files
+from makeyourvideo.model_folder import NETWORKS, build_network, check_folder, load_network
 from makeyourvideo.models.autoencoder import decode, spatial_factor
 from makeyourvideo.models.unet import VideoUNet
 from makeyourvideo.pipeline_output import MakeYourVideoOutput, OutputType, to_output_type
@@ -100,7 +100,7 @@ class MakeYourVideoPipeline(DiffusionPipeline):
         """
         kwargs.setdefault("dtype", torch.float32)
         folder = Path(pretrained_model_name_or_path)
-        check_layout(folder)
+        check_folder(folder)
         for part in NETWORKS.keys() - kwargs.keys():
             kwargs[part] = load_network(folder, part, kwargs["dtype"])
         with unreadable_unless(folder, "a model folder in the diffusers layout"):
@@ -113,8 +113,7 @@ class MakeYourVideoPipeline(DiffusionPipeline):
         Raises:
             InputError: as `from_pretrained`, as far as configs and file headers show.
         """
-        check_layout(folder)
-        weight_files(folder)
+        check_folder(folder)
         with torch.device("meta"):
             networks = {part: build_network(folder, part) for part in NETWORKS}
         with unreadable_unless(folder, "a model folder in the diffusers layout"):

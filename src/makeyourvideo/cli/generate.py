@@ -75,6 +75,6 @@ def generate(
     if dry_run:
         from makeyourvideo.cli.dry_run import describe
 
-        describe(job, output)
+        describe(job, output, force)
     else:
         report(follow(run(job, output, force=force)))
