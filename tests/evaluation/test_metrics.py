@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from makeyourvideo.evaluation.metrics import boundary_f1, color_is_right, largest_thing, seen_color, warping_error
+from makeyourvideo.evaluation.metrics import (
+    boundary_f1,
+    color_is_right,
+    largest_thing,
+    seen_color,
+    warping_error,
+)
 from makeyourvideo.world.render import render
 from makeyourvideo.world.scene import sample_scene
 

@@ -58,7 +58,8 @@ def test_no_word_breaks_the_tokenizer():
 
 
 @pytest.mark.parametrize(
-    ("changes", "key"), [({"stepz": 3}, "stepz"), ({"steps": "many"}, "steps"), ({"optimizer": {}}, "optimizer")]
+    ("changes", "key"),
+    [({"stepz": 3}, "stepz"), ({"steps": "many"}, "steps"), ({"optimizer": {}}, "optimizer")],
 )
 def test_a_wrong_config_is_one_line_that_names_the_key(write_config, changes, key):
     path = write_config("autoencoder", **changes)

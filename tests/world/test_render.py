@@ -29,7 +29,9 @@ def test_depth_of_a_ball_and_the_floor_is_that_of_the_closed_form(ball_clip):
     scene, size = ball_clip.scene, ball_clip.frames.shape[1]
     rows, columns = np.indices((size, size))
     scale = scene.focal * size / 2
-    lens = np.stack([(columns - (size - 1) / 2) / scale, -(rows - (size - 1) / 2) / scale, np.ones_like(rows)], -1)
+    lens = np.stack(
+        [(columns - (size - 1) / 2) / scale, -(rows - (size - 1) / 2) / scale, np.ones_like(rows)], -1
+    )
     for index in (0, 9, 15):
         camera = scene.cameras[index]
         rays, eye = lens @ camera[:3, :3].T, camera[:3, 3]
@@ -38,7 +40,9 @@ def test_depth_of_a_ball_and_the_floor_is_that_of_the_closed_form(ball_clip):
         centre, radius = scene.things[0].poses[index, :3, 3] - eye, 0.85 * scene.things[0].size
         a, b, c = (rays**2).sum(-1), rays @ centre, centre @ centre - radius**2
         root = b**2 - a * c
-        ball = (ball_clip.surfaces[index] == 1) & (root > 0.05 * b**2)  # away from the silhouette: a ball of triangles
+        ball = (ball_clip.surfaces[index] == 1) & (
+            root > 0.05 * b**2
+        )  # away from the silhouette: a ball of triangles
         near = (b - np.sqrt(np.maximum(root, 0))) / a
         np.testing.assert_allclose(ball_clip.depth[index][ball], near[ball], rtol=0.01)
 

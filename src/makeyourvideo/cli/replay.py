@@ -33,6 +33,7 @@ def replay(
     finished = follow(run(job, target, force=force))
     report(finished)
     check_same(original, finished)
+    print(f"the same bytes as {original.video}")
 
 
 def _beside(manifest: Path, video: str) -> Path:

@@ -21,7 +21,9 @@ class TrainingStage(StrEnum):
 def train(
     stage: Annotated[TrainingStage, typer.Argument(help="Which stage to train.")],
     config: Annotated[Path, typer.Option(help="The stage's YAML file (see configs/).")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run: state, log, plot and model.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder of the run: state, log, plot and model.")
+    ],
     data: Annotated[Path, typer.Option(help="Folder of the rendered data sets; made where missing.")],
     model: Annotated[Path | None, typer.Option(help="Model folder that the stage before wrote.")] = None,
 ) -> None:

@@ -80,7 +80,7 @@ def boundary_f1(frames: Frames, clip: Clip, thing: int) -> float:
     """Boundary F1 of a thing's silhouette in the video against its exact mask, tolerance 2 pixels.
 
     The video's silhouette: pixels near the object whose colour is likelier inside it than around it, both
-    colour histograms taken over the whole clip. So a video that stands still while the depth moves scores low.
+    colour histograms taken over the whole clip. A video that stands still while the depth moves scores low.
     """
     masks = object_masks(clip, thing)
     grown = np.stack([ndimage.binary_dilation(mask, iterations=_REACH) for mask in masks])

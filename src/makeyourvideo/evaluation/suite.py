@@ -14,7 +14,8 @@ from makeyourvideo.errors import InputError
 from makeyourvideo.evaluation.metrics import boundary_f1, color_is_right, largest_thing, warping_error
 from makeyourvideo.models.autoencoder import decode, encode
 from makeyourvideo.outputs import written_whole
-from makeyourvideo.pipeline import MakeYourVideoPipeline, to_uint8
+from makeyourvideo.pipeline import MakeYourVideoPipeline
+from makeyourvideo.pipeline_output import to_uint8
 from makeyourvideo.structure.depth import DepthVideo
 from makeyourvideo.world.captions import caption
 from makeyourvideo.world.render import Clip, render
@@ -58,7 +59,7 @@ def systems(pipe: MakeYourVideoPipeline) -> dict[str, System]:
             try:
                 generator = torch.Generator().manual_seed(seed)
                 depth = DepthVideo.from_metric_depth(clip.depth)
-                return pipe(prompt, depth, generator=generator).frames[0]
+                return pipe(prompt, depth, generator=generator, return_dict=False)[0][0]
             finally:
                 pipe.unet.temporal_enabled = True
 

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL
 from torch import nn
-
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
+
 from makeyourvideo.models.autoencoder import patch_size
 from makeyourvideo.training.config import AutoencoderConfig
 from makeyourvideo.training.data import draw_frames, open_data, step_generator, to_signed
@@ -16,21 +16,22 @@ from makeyourvideo.training.data import draw_frames, open_data, step_generator, 
 class AutoencoderStage:
     """Modules and loss of the stage.
 
-    The loss is the mean absolute error of pixels and of their differences (so that edges stay sharp), plus the
-    KL divergence of the latents from a unit normal.
+    The loss is the mean absolute error of pixels and of their differences (so that edges stay sharp), plus
+    the KL divergence of the latents from a unit normal.
     """
 
     def __init__(self, config: AutoencoderConfig, data: Path) -> None:
         torch.manual_seed(config.seed)
         self.config = config
         self.data = open_data(config, data)
-        vae = AutoencoderKL(**config.vae).to(memory_format=torch.channels_last)
+        vae: AutoencoderKL = AutoencoderKL(**config.vae).to(memory_format=torch.channels_last)
         self.patch = patch_size(vae)
-        self.modules = nn.ModuleDict({"vae": vae}).train()
+        self.vae = vae.train()
+        self.modules = nn.ModuleDict({"vae": vae})
 
     def loss(self, step: int) -> torch.Tensor:
         """Return the mean loss over the pictures of a step."""
-        vae = self.modules["vae"]
+        vae = self.vae
         pictures = self._pictures(step_generator(self.config, step), self.config.batch_size)
         posterior = vae.encode(pixel_unshuffle(pictures, self.patch)).latent_dist
         decoded = pixel_shuffle(vae.decode(posterior.sample()).sample, self.patch)
@@ -41,11 +42,14 @@ class AutoencoderStage:
 
     def finish(self, model: Path) -> None:
         """Measure the latents' mean and spread, keep them in the config, and write `vae/`."""
-        vae = self.modules["vae"]
+        vae = self.vae
         with torch.no_grad():
             pictures = self._pictures(np.random.default_rng([self.config.seed, 1 << 32]), 256)
             latents = torch.cat(
-                [vae.encode(part).latent_dist.mean for part in pixel_unshuffle(pictures, self.patch).split(32)]
+                [
+                    vae.encode(part).latent_dist.mean
+                    for part in pixel_unshuffle(pictures, self.patch).split(32)
+                ]
             )
         vae.register_to_config(scaling_factor=1 / latents.std().item(), shift_factor=latents.mean().item())
         vae.save_pretrained(model / "vae")
@@ -53,4 +57,4 @@ class AutoencoderStage:
     def _pictures(self, rng: np.random.Generator, count: int) -> torch.Tensor:
         drawn = draw_frames(rng, self.data, count)
         frames = to_signed(np.stack([self.data[name].frames[scene][frame] for name, scene, frame in drawn]))
-        return frames.contiguous(memory_format=torch.channels_last)
+        return frames.to(self.vae.device).contiguous(memory_format=torch.channels_last)

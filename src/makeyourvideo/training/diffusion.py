@@ -37,7 +37,8 @@ class DiffusionStage:
     Subclasses say which modules there are and which clips a step draws.
     """
 
-    modules: nn.ModuleDict
+    unet: VideoUNet
+    text_encoder: CLIPTextModel
     tokenizer: CLIPTokenizer
 
     def __init__(self, config: DiffusionConfig, data: Path, model: Path) -> None:
@@ -50,12 +51,15 @@ class DiffusionStage:
 
     def loss(self, step: int) -> torch.Tensor:
         """Return the mean loss over the clips of a step; one timestep a clip, independent noise a frame."""
-        latents, depth, tokens = self._batch(step_generator(self.config, step))
-        noise = torch.randn_like(latents)
-        timesteps = torch.randint(len(self.snr), (len(latents),))
+        batch = self._batch(step_generator(self.config, step))
+        noise = torch.randn_like(batch[0])
+        timesteps = torch.randint(len(self.snr), (len(noise),))
+        latents, depth, tokens, noise, timesteps = (
+            part.to(self.unet.device) for part in (*batch, noise, timesteps)
+        )
         noised = self.scheduler.add_noise(latents, noise, timesteps)
-        context = self.modules["text_encoder"](tokens).last_hidden_state
-        predicted = self.modules["unet"](torch.cat([noised, depth], dim=1), timesteps, context).sample
+        context = self.text_encoder(tokens).last_hidden_state
+        predicted = self.unet(torch.cat([noised, depth], dim=1), timesteps, context).sample
         target = self.scheduler.get_velocity(latents, noise, timesteps)
         error = (predicted - target).square().flatten(1).mean(dim=1)
         return (error * self._weight(timesteps)).mean()
@@ -64,16 +68,21 @@ class DiffusionStage:
         """Write a whole model folder: what was trained, and the rest as it came from the stage before."""
         model.mkdir(parents=True, exist_ok=True)
         shutil.copytree(self.model / "vae", model / "vae", dirs_exist_ok=True)
-        self.modules["unet"].save_pretrained(model / "unet")
-        self.modules["text_encoder"].save_pretrained(model / "text_encoder")
+        self.unet.save_pretrained(model / "unet")
+        self.text_encoder.save_pretrained(model / "text_encoder")
         self.tokenizer.save_pretrained(model / "tokenizer")
         self.scheduler.save_pretrained(model / "scheduler")
+
+    @property
+    def modules(self) -> nn.ModuleDict:
+        """All networks of the stage."""
+        return nn.ModuleDict({"unet": self.unet, "text_encoder": self.text_encoder})
 
     def _batch(self, rng: np.random.Generator) -> Batch:
         raise NotImplementedError
 
     def _weight(self, timesteps: torch.Tensor) -> torch.Tensor:
-        snr = self.snr[timesteps]
+        snr = self.snr.to(timesteps.device)[timesteps]
         return snr.clamp(max=self.config.min_snr_gamma) / (snr + 1)
 
     def _collate(self, rng: np.random.Generator, drawn: list[tuple[str, int, slice]]) -> Batch:
@@ -81,7 +90,7 @@ class DiffusionStage:
         latents = np.stack([self.latents[name][scene][frames] for name, scene, frames in drawn])
         depth = np.stack([self.data[name].depth[scene][frames] for name, scene, frames in drawn])
         folded = pixel_unshuffle(
-            torch.from_numpy(depth).float()[:, :, None], self.modules["unet"].config.depth_patch_size
+            torch.from_numpy(depth).float()[:, :, None], self.unet.config.depth_patch_size
         )
         captions = [str(rng.choice(self.data[name].captions[scene])) for name, scene, _ in drawn]
         kept = rng.random(len(drawn)) >= self.config.prompt_dropout
@@ -96,7 +105,7 @@ class ImageStage(DiffusionStage):
     def __init__(self, config: ImageConfig, data: Path, model: Path) -> None:
         super().__init__(config, data, model)
         self.tokenizer = self._tokenizer(config)
-        text_encoder = CLIPTextModel(
+        self.text_encoder = CLIPTextModel(
             CLIPTextConfig(
                 **config.text_encoder,
                 vocab_size=len(self.tokenizer),
@@ -105,11 +114,11 @@ class ImageStage(DiffusionStage):
                 pad_token_id=self.tokenizer.pad_token_id,
             )
         )
-        unet = VideoUNet(**config.unet)
-        unet.temporal_enabled = False
-        for parameter in unet.temporal_parameters():
+        self.unet = VideoUNet(**config.unet)
+        self.unet.temporal_enabled = False
+        for parameter in self.unet.temporal_parameters():
             parameter.requires_grad_(False)
-        self.modules = nn.ModuleDict({"unet": unet, "text_encoder": text_encoder}).train()
+        self.modules.train()
 
     def _tokenizer(self, config: ImageConfig) -> CLIPTokenizer:
         captions = (
@@ -136,11 +145,10 @@ class VideoStage(DiffusionStage):
     def __init__(self, config: VideoConfig, data: Path, model: Path) -> None:
         super().__init__(config, data, model)
         self.tokenizer = CLIPTokenizer.from_pretrained(model / "tokenizer")
-        unet = VideoUNet.from_pretrained(model / "unet")
-        text_encoder = CLIPTextModel.from_pretrained(model / "text_encoder")
-        self.modules = nn.ModuleDict({"unet": unet, "text_encoder": text_encoder}).train()
-        self.modules.requires_grad_(False)
-        for parameter in unet.temporal_parameters():
+        self.unet = VideoUNet.from_pretrained(model / "unet")
+        self.text_encoder = CLIPTextModel.from_pretrained(model / "text_encoder")
+        self.modules.train().requires_grad_(False)
+        for parameter in self.unet.temporal_parameters():
             parameter.requires_grad_(True)
 
     def _batch(self, rng: np.random.Generator) -> Batch:

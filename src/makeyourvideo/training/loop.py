@@ -23,9 +23,9 @@ Loss = Callable[[int], torch.Tensor]
 class Step:
     """One finished step.
 
-    `peak_share` is the share of the machine's matrix-multiply peak, measured at the start of the run; a step's work
-    is taken as three times that of its forward pass. It can exceed 1 where convolutions are faster than
-    the library's matrix product.
+    `peak_share` is the share of the machine's matrix-multiply peak, measured at the start of the run; a
+    step's work is taken as three times that of its forward pass. It can exceed 1 where convolutions are
+    faster than the library's matrix product.
     """
 
     step: int
@@ -37,7 +37,7 @@ class Step:
 
 
 def train(config: StageConfig, modules: nn.ModuleDict, loss: Loss, folder: Path) -> Iterator[Step]:
-    """Train what requires a gradient in `modules` until `config.steps`; go on from `folder` if a run is there.
+    """Train what requires a gradient in `modules` until `config.steps`; go on from a run in `folder`.
 
     Args:
         config: the stage's config.

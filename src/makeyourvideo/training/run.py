@@ -6,7 +6,13 @@ from pathlib import Path
 
 from makeyourvideo.errors import InputError
 from makeyourvideo.training.autoencoder import AutoencoderStage
-from makeyourvideo.training.config import AutoencoderConfig, ImageConfig, StageConfig, VideoConfig, read_config
+from makeyourvideo.training.config import (
+    AutoencoderConfig,
+    ImageConfig,
+    StageConfig,
+    VideoConfig,
+    read_config,
+)
 from makeyourvideo.training.data import prepare_data
 from makeyourvideo.training.diffusion import ImageStage, VideoStage, prepare_latents
 from makeyourvideo.training.loop import Step, train
@@ -56,9 +62,11 @@ def _stage(
         return AutoencoderStage(config, data)
     if model is None or not (model / "vae").is_dir():
         raise InputError("--model", "the model folder that the stage before wrote", str(model))
+    assert isinstance(config, ImageConfig | VideoConfig)
     for done, total in prepare_latents(config, data, model):
         yield Preparing("encoding", done, total)
-    if isinstance(config, ImageConfig):
-        return ImageStage(config, data, model)
-    assert isinstance(config, VideoConfig)
-    return VideoStage(config, data, model)
+    return (
+        ImageStage(config, data, model)
+        if isinstance(config, ImageConfig)
+        else VideoStage(config, data, model)
+    )

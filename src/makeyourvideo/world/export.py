@@ -16,9 +16,9 @@ from makeyourvideo.world.scene import WorldConfig, sample_scene
 def export_scene(seed: int, folder: Path, size: int = 128, num_frames: int = 16, force: bool = False) -> None:
     """Render scene `seed` into `folder`, whole or not at all.
 
-    Files: `video.mp4`, `depth.npz` (a `DepthVideo` in metric units), `truth.npz` (`surfaces` int8 `(f, h, w)`:
-    -1 sky, 0 floor, then the objects; `flow` float32 `(f - 1, h, w, 2)` in pixels to the next frame; `visible`
-    bool `(f - 1, h, w)`), `caption.txt` and `strip.png`.
+    Files: `video.mp4`, `depth.npz` (a `DepthVideo` in metric units), `truth.npz` (`surfaces` int8
+    `(f, h, w)`: -1 sky, 0 floor, then the objects; `flow` float32 `(f - 1, h, w, 2)` in pixels to the next
+    frame; `visible` bool `(f - 1, h, w)`), `caption.txt` and `strip.png`.
     """
     config = WorldConfig()
     clip = render(sample_scene(seed, config, num_frames), size)

@@ -40,8 +40,8 @@ def _cone(rng: np.random.Generator) -> trimesh.Trimesh:
 
 
 def _ring(rng: np.random.Generator) -> trimesh.Trimesh:
-    torus = trimesh.creation.torus(major_radius=0.7, minor_radius=rng.uniform(0.2, 0.3), minor_sections=20)
-    return torus  # its hole faces z, so that it can be seen
+    # Its hole faces z, so that it can be seen.
+    return trimesh.creation.torus(major_radius=0.7, minor_radius=rng.uniform(0.2, 0.3), minor_sections=20)
 
 
 def _capsule(rng: np.random.Generator) -> trimesh.Trimesh:

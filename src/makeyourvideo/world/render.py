@@ -11,19 +11,21 @@ from numpy.typing import NDArray
 
 from makeyourvideo.structure.raycast import RayCaster
 from makeyourvideo.world.scene import Scene
-from makeyourvideo.world.surfaces import COLORS, FLOORS, SKIES, Sky, linear_to_srgb, paint, sky_color
+from makeyourvideo.world.surfaces import FLOORS, SKIES, Sky, linear_to_srgb, paint, sky_color
 
 Floats = NDArray[np.float32]
 SKY, FLOOR = -1, 0  # surface numbers; thing k has number k + 1
 _EXTENT = 60.0
 _FOG = 1 / 35
-_GRAIN = np.float32([[-0.25, -0.25], [0.25, -0.25], [-0.25, 0.25], [0.25, 0.25]])
+_GRAIN = np.array([[-0.25, -0.25], [0.25, -0.25], [-0.25, 0.25], [0.25, 0.25]], dtype=np.float32)
 
 
 @dataclass(frozen=True)
 class Samples:
-    """What a bundle of rays met. `points` are in the surface's own frame in units of its size (the world's for
-    the floor); `light` is the irradiance that multiplies the albedo, `gloss` what is added to it.
+    """What a bundle of rays met.
+
+    `points` are in the surface's own frame in units of its size (the world's for the floor); `light` is the
+    irradiance that multiplies the albedo, `gloss` what is added to it.
     """
 
     surface: NDArray[np.int32]
@@ -103,8 +105,8 @@ def flow(clip: Clip) -> tuple[Floats, NDArray[np.bool_]]:
     """Exact optical flow to the next frame, and where it is visible there.
 
     Returns:
-        `(f - 1, h, w, 2)` in pixels (x right, y down) and `(f - 1, h, w)`: true where the point is unoccluded and
-        inside the next frame.
+        `(f - 1, h, w, 2)` in pixels (x right, y down) and `(f - 1, h, w)`: true where the point is
+        unoccluded and inside the next frame.
     """
     scene, size = clip.scene, clip.frames.shape[1]
     grid = np.stack(np.meshgrid(np.arange(size), np.arange(size)), axis=-1).astype(np.float32)
@@ -130,7 +132,7 @@ def flow(clip: Clip) -> tuple[Floats, NDArray[np.bool_]]:
 
 
 def _build_caster(scene: Scene, index: int) -> RayCaster:
-    corner = _EXTENT * np.float32([[-1, 0, -1], [1, 0, -1], [1, 0, 1], [-1, 0, 1]])
+    corner = _EXTENT * np.array([[-1, 0, -1], [1, 0, -1], [1, 0, 1], [-1, 0, 1]], dtype=np.float32)
     soups = [corner[[[0, 2, 1], [0, 3, 2]]]]
     for thing in scene.things:
         pose = thing.poses[index]
@@ -166,7 +168,8 @@ def _cast(scene: Scene, index: int, caster: RayCaster, sky: Sky, pixels: Floats,
 
 def _sun_direction(scene: Scene, sky: Sky) -> Floats:
     height, turn = np.radians(sky.elevation), scene.sun_azimuth
-    return np.float32([np.cos(height) * np.cos(turn), np.sin(height), np.cos(height) * np.sin(turn)])
+    ray = [np.cos(height) * np.cos(turn), np.sin(height), np.cos(height) * np.sin(turn)]
+    return np.array(ray, dtype=np.float32)
 
 
 def _illuminate(
@@ -224,6 +227,3 @@ def _ragged(linear: Floats, surface: NDArray[np.int32]) -> NDArray[np.intp]:
         rough[before] |= step
         rough[after] |= step
     return np.flatnonzero(rough)
-
-
-__all__ = ["COLORS", "FLOOR", "SKY", "Clip", "flow", "project", "render"]

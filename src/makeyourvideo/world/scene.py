@@ -1,6 +1,7 @@
 """Scenes: what stands where, how it and the camera move; sampled from a seed."""
 
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from makeyourvideo.world.surfaces import COLORS, FLOORS, PATTERNS, SKIES
 
 Poses = NDArray[np.float64]
 MOVES = ("still", "spin", "slide", "roll", "bounce")
+_Name = TypeVar("_Name", str, int)
 CAMERAS = ("orbit", "dolly", "pan", "shake", "stand")
 
 
@@ -52,7 +54,10 @@ class Thing:
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything the renderer needs; `cameras` is `(frames, 4, 4)`, camera to world, +x right, +y up, +z ahead."""
+    """Everything the renderer needs.
+
+    `cameras` is `(frames, 4, 4)`, camera to world, +x right, +y up, +z ahead.
+    """
 
     seed: int
     things: tuple[Thing, ...]
@@ -69,7 +74,7 @@ class Scene:
         return replace(self, things=things, cameras=self.cameras[frames])
 
 
-def _pick(rng: np.random.Generator, weights: dict[str, float] | dict[int, float]) -> str | int:
+def _pick(rng: np.random.Generator, weights: dict[_Name, float]) -> _Name:
     names, shares = list(weights), np.array(list(weights.values()))
     return names[rng.choice(len(names), p=shares / shares.sum())]
 
@@ -98,7 +103,7 @@ def _sample_things(
 ) -> tuple[Thing, ...]:
     """Place objects so that no two ever touch; looks never repeat, so that a caption can tell them apart."""
     things: list[Thing] = []
-    wanted = int(_pick(rng, config.objects))
+    wanted = _pick(rng, config.objects)
     for _ in range(60):
         if len(things) == wanted:
             break
@@ -117,7 +122,7 @@ def _apart(first: Thing, second: Thing) -> bool:
 def _sample_thing(
     rng: np.random.Generator, config: WorldConfig, seconds: NDArray[np.float64], spread: float
 ) -> Thing:
-    family = str(_pick(rng, config.families))
+    family = _pick(rng, config.families)
     rolls = family in ("ball", "blob")
     size = float(rng.uniform(0.7, 1.15))
     shape_seed = int(rng.integers(16))
@@ -125,7 +130,7 @@ def _sample_thing(
     return Thing(
         family=family,
         color=str(rng.choice(config.colors)),
-        pattern=str(_pick(rng, config.patterns)),
+        pattern=_pick(rng, config.patterns),
         size=size,
         shape_seed=shape_seed,
         move=move,

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 
 
-def srgb_to_linear(color: Floats) -> Floats:
+def srgb_to_linear(color: NDArray[np.floating]) -> Floats:
     """Undo the sRGB curve (IEC 61966-2-1); any shape, values in [0, 1]."""
     return np.where(color <= 0.04045, color / 12.92, ((color + 0.055) / 1.055) ** 2.4).astype(np.float32)
 
 
-def linear_to_srgb(color: Floats) -> Floats:
+def linear_to_srgb(color: NDArray[np.floating]) -> Floats:
     """Apply the sRGB curve (IEC 61966-2-1); any shape, clipped to [0, 1]."""
     color = np.clip(color, 0, 1)
     return np.where(color <= 0.0031308, color * 12.92, 1.055 * color ** (1 / 2.4) - 0.055).astype(np.float32)
@@ -76,7 +76,7 @@ def paint(points: Floats, color: str, pattern: str) -> Floats:
     return COLORS[color] * (1 - share) + COLORS[companion(color)] * share
 
 
-def value_noise(points: Floats, seed: int) -> Floats:
+def value_noise(points: NDArray[np.floating], seed: int) -> Floats:
     """Smooth noise in [0, 1] over the plane; `points` is `(points, 2)`."""
     cell = np.floor(points).astype(np.int64)
     offset = (points - cell).astype(np.float32)
@@ -151,6 +151,10 @@ FLOORS: dict[str, Callable[[Floats], Floats]] = {
 }
 
 
+def _light(*rgb: float) -> Floats:
+    return np.array(rgb, dtype=np.float32)
+
+
 @dataclass(frozen=True)
 class Sky:
     """Colours at horizon and zenith, and the light that comes with them (linear RGB)."""
@@ -166,25 +170,23 @@ SKIES: dict[str, Sky] = {
     "clear blue": Sky(
         _rgb(185, 215, 245),
         _rgb(50, 110, 210),
-        np.float32([1.0, 0.97, 0.9]),
-        np.float32([0.40, 0.43, 0.48]),
+        _light(1.0, 0.97, 0.9),
+        _light(0.40, 0.43, 0.48),
         50,
     ),
     "sunset": Sky(
         _rgb(255, 150, 60),
         _rgb(110, 60, 130),
-        np.float32([1.05, 0.8, 0.55]),
-        np.float32([0.42, 0.36, 0.38]),
+        _light(1.05, 0.8, 0.55),
+        _light(0.42, 0.36, 0.38),
         22,
     ),
-    "night": Sky(
-        _rgb(30, 38, 75), _rgb(6, 8, 25), np.float32([0.42, 0.46, 0.6]), np.float32([0.22, 0.24, 0.32]), 45
-    ),
+    "night": Sky(_rgb(30, 38, 75), _rgb(6, 8, 25), _light(0.42, 0.46, 0.6), _light(0.22, 0.24, 0.32), 45),
     "overcast": Sky(
         _rgb(205, 208, 212),
         _rgb(140, 146, 155),
-        np.float32([0.25, 0.25, 0.26]),
-        np.float32([0.66, 0.67, 0.69]),
+        _light(0.25, 0.25, 0.26),
+        _light(0.66, 0.67, 0.69),
         65,
     ),
 }

@@ -1,0 +1,253 @@
+"""The commands as people type them: what they print, what they leave behind, how they end."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from makeyourvideo import cli, run
+from makeyourvideo.media import read_video
+from tiny_model import moving_disc
+
+
+class Result:
+    """What a command ended with."""
+
+    def __init__(self, code: object, captured: pytest.CaptureFixture[str]) -> None:
+        self.code = 0 if code is None else code
+        self.out, self.err = captured.readouterr()
+
+
+class Command:
+    """`makeyourvideo` in this process."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, captured: pytest.CaptureFixture[str]) -> None:
+        self._patch, self._captured = patch, captured
+
+    def __call__(self, *arguments: object) -> Result:
+        self._patch.setattr(sys, "argv", ["makeyourvideo", *map(str, arguments)])
+        self._captured.readouterr()
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        return Result(stopped.value.code, self._captured)
+
+
+@pytest.fixture
+def command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, depth_file: Path
+) -> Command:
+    monkeypatch.chdir(tmp_path)
+    assert depth_file.parent == tmp_path
+    return Command(monkeypatch, capsys)
+
+
+@pytest.fixture
+def generate(model_folder: Path) -> list[object]:
+    return ["generate", "--prompt", "a red ball", "--depth", "depth.npy", "--model", model_folder]
+
+
+def files() -> set[str]:
+    return {path.name for path in Path().iterdir()} - {"depth.npy"}
+
+
+def test_generate_names_what_it_wrote_and_is_quiet_otherwise(
+    command: Command, generate: list[object]
+) -> None:
+    result = command(*generate, "-o", "deep/out.mp4")
+    assert result.code == 0
+    assert result.out.splitlines() == ["deep/out.mp4", "deep/out.json", "deep/out.png"]
+    assert result.err == ""
+    assert {path.name for path in Path("deep").iterdir()} == {"out.mp4", "out.json", "out.png"}
+
+
+def test_every_option_reaches_the_manifest(command: Command, generate: list[object]) -> None:
+    asked = {
+        "negative_prompt": "a floor",
+        "depth_normalization": "frame",
+        "num_frames": 2,
+        "frame_stride": 2,
+        "height": 33,
+        "width": 47,
+        "guidance_scale": 1.5,
+        "eta": 0.5,
+        "scheduler": "DDIMScheduler",
+        "seed": 99,
+        "fps": 12.5,
+        "threads": 1,
+    }
+    options = [part for name, value in asked.items() for part in (f"--{name.replace('_', '-')}", value)]
+    result = command(*generate, "--steps", 5, *options, "-o", "out.mp4")
+    assert result.code == 0, result.err
+    settings = json.loads(Path("out.json").read_text())["settings"]
+    assert settings["num_inference_steps"] == 5
+    assert {name: settings[name] for name in asked} == asked
+    frames, fps = read_video(Path("out.mp4"))
+    assert (frames.shape, fps) == ((2, 33, 47, 3), 12.5)
+
+
+def test_metric_and_inverted_depth_are_flags(command: Command, generate: list[object]) -> None:
+    np.save("depth.npy", 1 / moving_disc(4, 32, 32))
+    assert command(*generate, "--depth-kind", "metric", "-o", "metric.mp4").code == 0
+    np.save("depth.npy", 1 - moving_disc(4, 32, 32))
+    assert command(*generate, "--inverted", "-o", "inverted.mp4").code == 0
+    np.save("depth.npy", moving_disc(4, 32, 32))
+    assert command(*generate, "-o", "plain.mp4").code == 0
+    plain, inverted, metric = (read_video(Path(f"{name}.mp4"))[0] for name in ("plain", "inverted", "metric"))
+    assert np.abs(plain.astype(int) - inverted).max() <= 2
+    assert np.abs(plain.astype(int) - metric).max() <= 2
+
+
+def test_what_is_changed_is_noted_a_line_each(command: Command, generate: list[object]) -> None:
+    result = command(*generate, "--height", 30, "--num-frames", 2, "-o", "out.mp4")
+    assert result.err.splitlines() == [
+        "note: 2 of the depth's 4 frames are used: 0, 1",
+        "note: made at 32x32, as the network needs, and cropped to 30x30",
+    ]
+
+
+def test_a_warning_is_one_line(command: Command, generate: list[object]) -> None:
+    generate[2] = "a red ball rolls over a plain gray floor under a clear blue sky"
+    result = command(*generate, "-o", "out.mp4")
+    assert result.code == 0
+    (line,) = result.err.splitlines()
+    assert line.startswith("warning: the text is longer than the model's 12 tokens; left out: ")
+
+
+def test_a_dry_run_says_what_would_happen_and_writes_nothing(
+    command: Command, generate: list[object]
+) -> None:
+    result = command(
+        *generate, "--dry-run", "--height", 30, "--scheduler", "HeunDiscreteScheduler", "-o", "out.mp4"
+    )
+    assert result.code == 0, result.err
+    facts = dict(line.strip().split("  ", 1) for line in result.out.splitlines())
+    assert facts["video"] == "4 frames of 30x30 at 6 a second"
+    assert facts["network"] == "works at 32x32"
+    assert facts["sampling"] == "HeunDiscreteScheduler, 3 steps, 5 evaluations"
+    assert facts["memory"].startswith("about ")
+    assert facts["memory"].endswith("(9 MB of it weights), estimated")
+    assert facts["time"].startswith("about 1 s on ")
+    assert facts["files"] == "out.mp4, out.json, out.png"
+    assert files() == set()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--scheduler", "Bla"], "scheduler: expected one of DDIMScheduler, "),
+        (["--num-frames", "5"], "num_frames: expected between 1 and the clip's 4 frames, found 5"),
+        (["--eta", "2"], "eta: expected less than or equal to 1, found 2.0"),
+        (["--seed", "-1"], "seed: expected greater than or equal to 0, found -1"),
+        (["--depth", "nothing.mp4"], "nothing.mp4: expected "),
+        (
+            ["--model", "nowhere"],
+            "nowhere: expected a model folder with a model_index.json, found nothing there",
+        ),
+        (["--output", "out.xyz"], "out.xyz: expected .mp4, .gif, .webp or no suffix"),
+        (["--output", "depth.npy/out.mp4"], "depth.npy/out.mp4: expected a folder to write into"),
+    ],
+)
+def test_bad_input_is_one_line_and_ends_in_1(
+    command: Command, generate: list[object], arguments: list[str], complaint: str
+) -> None:
+    result = command(*generate, "-o", "out.mp4", *arguments)
+    assert result.code == 1
+    (line,) = result.err.splitlines()
+    assert line.startswith(f"makeyourvideo: {complaint}")
+    assert result.out == ""
+    assert files() == set()
+
+
+@pytest.mark.parametrize("existing", ["out.mp4", "out.json", "out.png"])
+def test_nothing_is_overwritten_without_force(
+    command: Command, generate: list[object], existing: str
+) -> None:
+    Path(existing).write_text("precious")
+    result = command(*generate, "-o", "out.mp4")
+    assert result.code == 1
+    assert f"{existing}: expected a path that does not exist yet (or --force)" in result.err
+    assert Path(existing).read_text() == "precious"
+    assert files() == {existing}
+    assert command(*generate, "-o", "out.mp4", "--force").code == 0
+    assert Path(existing).read_bytes() != b"precious"
+
+
+def test_a_wrong_option_ends_in_1(command: Command) -> None:
+    assert command("generate", "--promt", "a").code == 1
+    assert command("degenerate").code == 1
+
+
+def test_replay_makes_the_same_video(command: Command, generate: list[object]) -> None:
+    assert command(*generate, "--height", 37, "-o", "out.mp4").code == 0
+    result = command("replay", "out.json")
+    assert result.code == 0, result.err
+    assert result.out.splitlines()[:3] == ["out-replay.mp4", "out-replay.json", "out-replay.png"]
+    assert result.out.splitlines()[3] == "the same bytes as out.mp4"
+    assert Path("out-replay.mp4").read_bytes() == Path("out.mp4").read_bytes()
+
+
+def test_replay_says_what_differs(command: Command, generate: list[object]) -> None:
+    assert command(*generate, "-o", "out.mp4").code == 0
+    content = json.loads(Path("out.json").read_text())
+    content["versions"]["torch"] = "1.0"
+    content["video_sha256"] = "0" * 64
+    Path("out.json").write_text(json.dumps(content))
+    result = command("replay", "out.json", "-o", "again.mp4")
+    assert result.code == 1
+    warning, error = result.err.splitlines()
+    assert warning.startswith("warning: the video was made with torch 1.0; this is ")
+    assert error.startswith("makeyourvideo: again.mp4: expected the bytes of out.mp4, SHA-256 000000000000")
+    assert Path("again.mp4").exists()
+
+
+def test_replay_refuses_other_depth(command: Command, generate: list[object]) -> None:
+    assert command(*generate, "-o", "out.mp4").code == 0
+    np.save("depth.npy", moving_disc(4, 32, 32)[::-1])
+    result = command("replay", "out.json")
+    assert result.code == 1
+    assert "depth.npy: expected the contents with SHA-256" in result.err
+
+
+def test_demo_runs_the_bundled_example(
+    command: Command, model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "BUNDLED_MODEL", model_folder)
+    result = command("demo", "--output", "results/demo")
+    assert result.code == 0, result.err
+    assert result.out.splitlines()[-3:] == [
+        f"results/demo/demo.{suffix}" for suffix in ("mp4", "json", "png")
+    ]
+    assert command("demo", "--output", "results/demo").code == 1
+    assert command("demo", "--output", "results/demo", "--force").code == 0
+
+
+@pytest.mark.parametrize("existing", [False, True])
+def test_ctrl_c_leaves_no_half_written_file(generate: list[object], depth_file: Path, existing: bool) -> None:
+    """A real signal to a real process, while it samples."""
+    folder = depth_file.parent
+    if existing:
+        (folder / "out.mp4").write_text("precious")
+    arguments = ["--steps", 1000, "--height", 63, "--force", "-o", "out.mp4"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "makeyourvideo", *map(str, generate), *map(str, arguments)],
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert process.stderr is not None
+    assert process.stderr.readline().startswith("note: made at 64x64")
+    time.sleep(1.0)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 130, errors
+    assert errors.splitlines() == ["makeyourvideo: interrupted; nothing half-written"]
+    assert {path.name for path in folder.iterdir()} - {"depth.npy"} == ({"out.mp4"} if existing else set())
+    if existing:
+        assert (folder / "out.mp4").read_text() == "precious"

@@ -1,0 +1,58 @@
+"""Starting is quick, because nothing heavy is imported before it is needed."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+import makeyourvideo
+
+HEAVY = ("torch", "diffusers", "transformers", "numpy", "av", "pydantic")
+
+
+def python(code: str, *arguments: str) -> str:
+    """Run code in a fresh interpreter and return what it prints."""
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.mark.parametrize("module", ["makeyourvideo", "makeyourvideo.cli"])
+def test_importing_brings_in_nothing_heavy(module: str) -> None:
+    loaded = python(f"import sys, {module}; print(*sys.modules)").split()
+    assert not set(loaded) & set(HEAVY)
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["import makeyourvideo", "import sys; sys.argv[1:] = ['--help']; from makeyourvideo import __main__"],
+)
+def test_it_takes_less_than_a_second(code: str) -> None:
+    def seconds() -> float:
+        start = time.perf_counter()
+        python(code)
+        return time.perf_counter() - start
+
+    assert min(seconds() for _ in range(3)) < 1
+
+
+@pytest.mark.parametrize("command", ["generate", "replay", "demo"])
+def test_help_of_a_command_is_as_light(command: str) -> None:
+    code = f"""
+import sys
+from makeyourvideo.cli import main
+sys.argv = ["makeyourvideo", "{command}", "--help"]
+try:
+    main()
+except SystemExit as stopped:
+    assert stopped.code == 0
+print(*sys.modules)
+"""
+    assert not set(python(code).split()) & set(HEAVY)
+
+
+def test_both_ways_to_call_it_know_the_version() -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "makeyourvideo", "--version"], check=True, capture_output=True, text=True
+    )
+    assert result.stdout == f"makeyourvideo {makeyourvideo.__version__}\n"
