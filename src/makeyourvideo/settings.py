@@ -95,12 +95,13 @@ def parse(cls: type[_Model], content: Mapping[str, Any], source: str | Path = ""
 
 
 def parse_settings(content: Mapping[str, Any], source: Path | None = None) -> Settings:
-    """Settings from plain values; relative paths are relative to the file they come from, if any.
+    """Settings from plain values; paths are relative to the file they come from, if any.
 
     Raises:
         InputError: an entry is missing, unknown or out of range.
     """
-    return anchored(parse(Settings, content, source or ""), source.parent if source else Path())
+    settings = parse(Settings, content, source or "")
+    return anchored(settings, source.parent) if source else settings
 
 
 def anchored(settings: Settings, home: Path) -> Settings:

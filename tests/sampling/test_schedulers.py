@@ -118,6 +118,12 @@ def test_steps_out_of_range_are_refused(steps: int) -> None:
         create_sampler("DDIMScheduler", schedule().config, steps)
 
 
+def test_steps_that_would_leave_the_schedule_are_refused() -> None:
+    create_sampler("DDIMScheduler", schedule().config, 999)
+    with pytest.raises(InputError, match="steps that start below 1000, found 1000, which start at 1000"):
+        create_sampler("DDIMScheduler", schedule().config, 1000)
+
+
 def test_a_schedule_ending_in_pure_noise_goes_to_schedulers_that_can_start_there() -> None:
     own = schedule("v_prediction", rescale_betas_zero_snr=True, timestep_spacing="trailing")
     with pytest.raises(InputError, match="signal-to-noise ratio of zero, found HeunDiscreteScheduler"):

@@ -64,6 +64,10 @@ def create_sampler(name: str, config: Mapping[str, Any], num_inference_steps: in
         own = {"skip_prk_steps": True} if name == "PNDMScheduler" else {}
         sampler = Sampler(cls.from_config(config, **own), adapt=lambda predict: predict)  # type: ignore[attr-defined]
     sampler.scheduler.set_timesteps(num_inference_steps)
+    highest = sampler.scheduler.timesteps.max().item()
+    if highest >= trained_steps:  # a step offset can push the first of very many steps off the schedule
+        found = f"{num_inference_steps}, which start at {highest:g}"
+        raise InputError("num_inference_steps", f"steps that start below {trained_steps}", found)
     if hasattr(sampler.scheduler, "set_begin_index"):
         sampler.scheduler.set_begin_index(0)
     return sampler
