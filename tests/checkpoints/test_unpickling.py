@@ -62,9 +62,9 @@ def test_tensors_as_torch_loads_them(tmp_path: Path) -> None:
         **{str(dtype): base.to(dtype) for dtype in (torch.float16, torch.bfloat16, torch.int64, torch.bool)},
     }
     read = read_checkpoint(
-        saved(tmp_path / "model.ckpt", {"nested": OrderedDict(held), "steps": [1, (2.5, None)]})
+        saved(tmp_path / "model.ckpt", {"nested": OrderedDict(held), "steps": [1, (2.5, None), {4}]})
     )
-    assert read["steps"] == [1, (2.5, None)]
+    assert read["steps"] == [1, (2.5, None), {4}]
     for name, tensor in held.items():
         assert read["nested"][name].shape == tensor.shape
         assert read["nested"][name].dtype == tensor.dtype

@@ -14,7 +14,7 @@ from makeyourvideo.checkpoints.image_model import read_image_model
 from makeyourvideo.checkpoints.parts import Part, write_part
 from makeyourvideo.checkpoints.reference import Dropped, read_reference
 from makeyourvideo.checkpoints.reference_config import ReferenceConfig, read_reference_config
-from makeyourvideo.errors import InputError
+from makeyourvideo.errors import InputError, unreadable_unless
 from makeyourvideo.outputs import check_free, written_whole
 
 _CLASSES = {
@@ -83,7 +83,8 @@ def _convert_reference(checkpoint: Path, model: Path, config: Path | None, force
     with written_whole(model, force) as partial:
         yield from _write(parts, partial)
         text = sizes.cond_stage
-        clip_tokenizer(text.vocab, text.context_length).save_pretrained(partial / "tokenizer")
+        with unreadable_unless(model, "room for the tokenizer"):  # its library raises no OSError
+            clip_tokenizer(text.vocab, text.context_length).save_pretrained(partial / "tokenizer")
         DDIMScheduler(
             beta_schedule="scaled_linear",
             beta_start=0.00085,

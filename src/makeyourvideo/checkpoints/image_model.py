@@ -17,7 +17,7 @@ from diffusers import UNet2DConditionModel
 from safetensors import safe_open
 from torch import Tensor
 
-from makeyourvideo.checkpoints.parts import Part, build_denoiser, shapes
+from makeyourvideo.checkpoints.parts import SAFETENSORS_DTYPES, Part, build_denoiser, shapes
 from makeyourvideo.checkpoints.unpickling import LazyTensor
 from makeyourvideo.errors import InputError, unreadable_unless
 from makeyourvideo.models.temporal import TemporalLayer
@@ -37,6 +37,7 @@ _SIZES = {
     "dropout",
     "transformer_layers_per_block",
 }
+_DTYPES = {name: dtype for dtype, name in SAFETENSORS_DTYPES.items()}  # others are written as float32
 _WITHOUT_EFFECT = {"sample_size", "upcast_attention", "use_linear_projection"}
 
 
@@ -111,8 +112,9 @@ def _read_safetensors(path: Path) -> dict[str, LazyTensor]:
     with safe_open(path, framework="pt") as file:
         found = {}
         for name in file.keys():  # noqa: SIM118  (not a mapping)
-            tensor = file.get_tensor(name)
-            found[name] = LazyTensor(tuple(tensor.shape), tensor.dtype, loader(name))
+            header = file.get_slice(name)
+            dtype = _DTYPES.get(header.get_dtype(), torch.float32)
+            found[name] = LazyTensor(tuple(header.get_shape()), dtype, loader(name))
         return found
 
 

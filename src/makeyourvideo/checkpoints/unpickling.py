@@ -34,6 +34,7 @@ _DTYPES = {
 }
 _BYSTANDING_PACKAGES = ("pytorch_lightning", "lightning", "lightning_fabric", "deepspeed")
 _BYSTANDERS = (
+    "torch.device",
     "numpy.dtype",
     "numpy.core.multiarray.scalar",
     "numpy._core.multiarray.scalar",
@@ -172,6 +173,11 @@ class _RebuildParameter(_Inert):
 _ALLOWED: dict[str, Any] = {
     "collections.OrderedDict": _Mapping,
     "torch.Size": tuple,
+    **{
+        f"{module}.{kind.__name__}": kind
+        for module in ("builtins", "__builtin__")
+        for kind in (set, frozenset)
+    },
     "torch._utils._rebuild_tensor": _RebuildTensor(),
     "torch._utils._rebuild_tensor_v2": _RebuildTensor(),
     "torch._utils._rebuild_parameter": _RebuildParameter(),
