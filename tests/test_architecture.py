@@ -26,14 +26,16 @@ ALLOWED: dict[str, set[str] | None] = {
     "sampling": FOUNDATION,
     "structure": FOUNDATION | {"models"},
     "pictures": FOUNDATION | {"structure"},
-    **dict.fromkeys(PIPELINE, FOUNDATION | BELOW | PIPELINE),
-    "checkpoints": FOUNDATION | {"models", "pipeline"},
+    "checkpoints": FOUNDATION | {"models", "pipeline", "model_folder"},
     "world": FOUNDATION | {"structure", "pictures"},
-    "training": FOUNDATION | {"models", "structure", "world"},
+    "training": FOUNDATION | {"models", "model_folder", "structure", "world"},
     "evaluation": FOUNDATION | BELOW | PIPELINE | {"world"},
-    **dict.fromkeys(COMMANDS, ANYTHING),
 }
 """What each part may import beside itself."""
+for part in PIPELINE:
+    ALLOWED[part] = FOUNDATION | BELOW | PIPELINE
+for part in COMMANDS:
+    ALLOWED[part] = ANYTHING
 
 PARTS = {path.relative_to(ROOT).parts[0].removesuffix(".py") for path in ROOT.rglob("*.py")} - {"__init__"}
 

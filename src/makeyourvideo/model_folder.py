@@ -1,9 +1,11 @@
 """A model folder in the diffusers layout: loaded strictly, built without weights, known by its hash."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import diffusers
 import torch
 from diffusers import AutoencoderKL
 from safetensors import safe_open
@@ -14,6 +16,28 @@ from makeyourvideo.models.unet import VideoUNet
 
 NETWORKS: dict[str, Any] = {"unet": VideoUNet, "vae": AutoencoderKL, "text_encoder": CLIPTextModel}
 """The parts with weights that sampling needs, by the name of their folder."""
+
+CLASSES = {
+    "unet": ["makeyourvideo.models.unet", "VideoUNet"],
+    "vae": ["diffusers", "AutoencoderKL"],
+    "text_encoder": ["transformers", "CLIPTextModel"],
+    "tokenizer": ["transformers", "CLIPTokenizer"],
+    "scheduler": ["diffusers", "DDIMScheduler"],
+    "depth_estimator": ["transformers", "DPTForDepthEstimation"],
+}
+"""Every part that a model folder may have, as its index names it: library and class."""
+
+
+def write_index(folder: Path, classes: Mapping[str, list[str]], **settings: Any) -> None:
+    """Write `model_index.json`: library and class of each part, and the pipeline's own defaults."""
+    index = {
+        "_class_name": "MakeYourVideoPipeline",
+        "_diffusers_version": diffusers.__version__,
+        "depth_estimator": [None, None],
+        **classes,
+        **settings,
+    }
+    (folder / "model_index.json").write_text(json.dumps(index, indent=2, sort_keys=True) + "\n")
 
 
 def check_folder(folder: Path) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import diffusers
 from diffusers import DDIMScheduler
 
 from makeyourvideo.checkpoints.clip_tokenizer import clip_tokenizer
@@ -15,16 +14,9 @@ from makeyourvideo.checkpoints.parts import Part, write_part
 from makeyourvideo.checkpoints.reference import Dropped, read_reference
 from makeyourvideo.checkpoints.reference_config import ReferenceConfig, read_reference_config
 from makeyourvideo.errors import InputError, unreadable_unless
+from makeyourvideo.model_folder import CLASSES, write_index
 from makeyourvideo.outputs import check_free, written_whole
 
-_CLASSES = {
-    "unet": ["makeyourvideo.models.unet", "VideoUNet"],
-    "vae": ["diffusers", "AutoencoderKL"],
-    "text_encoder": ["transformers", "CLIPTextModel"],
-    "tokenizer": ["transformers", "CLIPTokenizer"],
-    "scheduler": ["diffusers", "DDIMScheduler"],
-    "depth_estimator": ["transformers", "DPTForDepthEstimation"],
-}
 _COPIED_SUFFIXES = (".json", ".txt", ".safetensors")
 
 
@@ -95,7 +87,7 @@ def _convert_reference(checkpoint: Path, model: Path, config: Path | None, force
             timestep_spacing="leading",
         ).save_pretrained(partial / "scheduler")
         folders = [part.folder for part in parts]
-        _write_index(partial, {folder: _CLASSES[folder] for folder in (*folders, "tokenizer", "scheduler")})
+        write_index(partial, {folder: CLASSES[folder] for folder in (*folders, "tokenizer", "scheduler")})
 
 
 def _convert_image_model(folder: Path, model: Path, force: bool) -> Iterator[Event]:
@@ -105,7 +97,7 @@ def _convert_image_model(folder: Path, model: Path, force: bool) -> Iterator[Eve
     except (OSError, ValueError) as error:
         raise InputError(index_file, "the index of a diffusers model", str(error)) from error
     denoiser = read_image_model(folder)
-    classes = {"unet": _CLASSES["unet"]}
+    classes = {"unet": CLASSES["unet"]}
     for part in ("vae", "text_encoder", "tokenizer", "scheduler", "depth_estimator"):
         if index.get(part, [None])[0] is not None:
             classes[part] = index[part]
@@ -120,7 +112,7 @@ def _convert_image_model(folder: Path, model: Path, force: bool) -> Iterator[Eve
         yield from _write([denoiser], partial)
         for part in classes.keys() - {"unet"}:
             yield _copy(folder / part, partial / part)
-        _write_index(partial, classes)
+        write_index(partial, classes)
 
 
 def _write(parts: list[Part], model: Path) -> Iterator[Event]:
@@ -140,13 +132,3 @@ def _copy(source: Path, target: Path) -> Copied:
     for file in files:
         shutil.copy(file, target / file.name)
     return Copied(target.name, [file.name for file in files])
-
-
-def _write_index(model: Path, classes: dict[str, list[str]]) -> None:
-    index = {
-        "_class_name": "MakeYourVideoPipeline",
-        "_diffusers_version": diffusers.__version__,
-        "depth_estimator": [None, None],
-        **classes,
-    }
-    (model / "model_index.json").write_text(json.dumps(index, indent=2, sort_keys=True) + "\n")

@@ -57,9 +57,13 @@ class AutoencoderConfig(StageConfig):
 
 
 class DiffusionConfig(StageConfig):
-    """What stages 1 and 2 share: latents, their noise schedule and how often the prompt is dropped."""
+    """What stages 1 and 2 share: their noise schedule, and how often the prompt is dropped.
+
+    `sampling` are the defaults that the model is to be sampled with, arguments of `MakeYourVideoPipeline`.
+    """
 
     scheduler: dict[str, Any]
+    sampling: dict[str, Any] = {}
     min_snr_gamma: float = 5.0
     prompt_dropout: float = 0.1
 

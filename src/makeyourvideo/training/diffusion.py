@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn.functional import pixel_unshuffle
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from makeyourvideo.model_folder import CLASSES, write_index
 from makeyourvideo.models.unet import VideoUNet
 from makeyourvideo.training.config import DiffusionConfig, ImageConfig, VideoConfig
 from makeyourvideo.training.data import open_data, step_generator
@@ -72,6 +73,8 @@ class DiffusionStage:
         self.text_encoder.save_pretrained(model / "text_encoder")
         self.tokenizer.save_pretrained(model / "tokenizer")
         self.scheduler.save_pretrained(model / "scheduler")
+        parts = ("vae", "unet", "text_encoder", "tokenizer", "scheduler")
+        write_index(model, {part: CLASSES[part] for part in parts}, **self.config.sampling)
 
     @property
     def modules(self) -> nn.ModuleDict:
