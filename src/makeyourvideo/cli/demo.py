@@ -14,7 +14,7 @@ def demo(
     force: Annotated[bool, Option("--force", help="Replace existing results.")] = False,
 ) -> None:
     """Make the example's video, its strip of frames and its manifest."""
-    from makeyourvideo.cli.progress import follow, prepare_aloud, report
+    from makeyourvideo.cli.running import follow, prepare_aloud, report
     from makeyourvideo.run import check_outputs, example_settings, run
 
     video = output / "demo.mp4"

@@ -46,7 +46,7 @@ def generate(
     Beside the video stand a manifest (.json), from which `replay` makes it again, and a strip of frames
     (.png) that shows the depth over the result.
     """
-    from makeyourvideo.cli.progress import follow, prepare_aloud, report
+    from makeyourvideo.cli.running import follow, prepare_aloud, report
     from makeyourvideo.run import check_outputs, run
     from makeyourvideo.settings import parse_settings
 

@@ -18,7 +18,7 @@ def replay(
     force: Annotated[bool, Option("--force", help="Replace existing results.")] = False,
 ) -> None:
     """Make the video of a manifest again, and say whether it came out with the same bytes."""
-    from makeyourvideo.cli.progress import follow, prepare_aloud, report
+    from makeyourvideo.cli.running import follow, prepare_aloud, report
     from makeyourvideo.manifest import read_manifest
     from makeyourvideo.replay import check_inputs, check_same, differences
     from makeyourvideo.run import check_outputs, run
