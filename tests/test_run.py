@@ -178,6 +178,15 @@ def test_existing_results_are_refused_before_any_work(job: Job, tmp_path: Path) 
         next(run(job, tmp_path / "out.mp4"))
 
 
+def test_depth_that_is_constant_where_it_is_used_is_refused_before_loading(settings: Settings) -> None:
+    flat_at_first = moving_disc(4, 32, 32)
+    flat_at_first[0] = 0.5
+    np.save(settings.depth, flat_at_first)
+    prepare(settings)
+    with pytest.raises(InputError, match=r"depth.npy: expected depth that varies, found .* in frame 0"):
+        prepare(settings.model_copy(update={"depth_normalization": "frame"}))
+
+
 def test_warnings_and_notes_end_in_the_manifest(model_folder: Path, tmp_path: Path) -> None:
     upside_down = tmp_path / "depth.npy"
     np.save(upside_down, 1 - moving_disc(6, 48, 32))

@@ -248,7 +248,7 @@ class MakeYourVideoPipeline(DiffusionPipeline):
         if len(shapes) != 1:
             raise InputError("depth", "clips that give videos of one shape", f"{sorted(shapes)}")
         plan, device = plans[0], self.unet.device
-        depth = torch.stack([self._condition(*one) for one in zip(plans, depths, strict=True)])
+        depth = torch.stack([self.condition(*one) for one in zip(plans, depths, strict=True)])
         texts = [plan.prompt for plan in plans]
         if plan.guided:  # the unconditional half keeps its depth: only the text is dropped
             texts = [plan.negative_prompt for plan in plans] + texts
@@ -291,8 +291,12 @@ class MakeYourVideoPipeline(DiffusionPipeline):
         factor = spatial_factor(self.vae)
         return framing.padded_height // factor, framing.padded_width // factor
 
-    def _condition(self, plan: Plan, depth: DepthVideo) -> Tensor:
-        """Depth as channels of the latents: `(depth_patch_size², frames, height, width)`."""
+    def condition(self, plan: Plan, depth: DepthVideo) -> Tensor:
+        """Depth as channels of the latents: `(depth_patch_size², frames, height, width)`.
+
+        Raises:
+            InputError: the depth is constant where it is used.
+        """
         patch = self.unet.config.depth_patch_size
         rows, columns = (side * patch for side in self._latent_size(plan.framing))
         used = depth.selected(plan.frame_indices)

@@ -98,6 +98,7 @@ def prepare(settings: Settings) -> Job:
         pipe = MakeYourVideoPipeline.without_weights(settings.model or BUNDLED_MODEL)
         _swap_scheduler(pipe, settings)
         plan = pipe.plan(settings.prompt, depth, settings.negative_prompt, settings)
+        pipe.condition(plan, depth)  # refuses depth that is constant where it is used
     scheduler = type(pipe.scheduler).__name__
     filled_in: dict[str, Any] = {
         "num_frames": plan.num_frames,

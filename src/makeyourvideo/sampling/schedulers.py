@@ -92,13 +92,14 @@ def _edm_sampler(config: Mapping[str, Any]) -> Sampler:
     alphas_cumprod = DDIMScheduler.from_config(config).alphas_cumprod.double()
     alphas_cumprod = alphas_cumprod.clamp(min=2**-24)  # a schedule that ends in pure noise has no finite σ
     log_sigmas = ((1 - alphas_cumprod) / alphas_cumprod).log() / 2
-    scheduler = diffusers.EDMEulerScheduler.from_config(
-        config,
-        sigma_min=log_sigmas[0].exp().item(),
-        sigma_max=log_sigmas[-1].exp().item(),
-        sigma_data=1.0,
-        prediction_type="v_prediction",
-    )
+    given = {name: config[name] for name in _options(diffusers.EDMEulerScheduler) if name in config}
+    fitting = {
+        "sigma_min": log_sigmas[0].exp().item(),
+        "sigma_max": log_sigmas[-1].exp().item(),
+        "sigma_data": 1.0,
+        "prediction_type": "v_prediction",
+    }
+    scheduler = diffusers.EDMEulerScheduler(**(given | fitting))
     predicts_noise = config.get("prediction_type", "epsilon") == "epsilon"
 
     def adapt(predict: Predict) -> Predict:
