@@ -7,6 +7,8 @@ from safetensors.torch import load_file
 
 from makeyourvideo.errors import InputError
 from makeyourvideo.models.unet import VideoUNet
+from makeyourvideo.pipeline import MakeYourVideoPipeline
+from makeyourvideo.training.bundle import bundle
 from makeyourvideo.training.config import OptimizerConfig, read_config
 from makeyourvideo.training.loop import learning_rate
 from makeyourvideo.training.tokenizer import train_tokenizer
@@ -66,3 +68,12 @@ def test_a_wrong_config_is_one_line_that_names_the_key(write_config, changes, ke
     with pytest.raises(InputError, match=key) as caught:
         read_config(path, "autoencoder")
     assert "\n" not in str(caught.value)
+
+
+def test_a_bundle_holds_the_same_weights_in_half_precision(trained, tmp_path):
+    size = bundle(trained / "video" / "model", tmp_path / "small")
+    whole = load_file(trained / "video" / "model" / "unet" / WEIGHTS)
+    small = load_file(tmp_path / "small" / "unet" / WEIGHTS)
+    assert all(torch.equal(small[name], tensor.half()) for name, tensor in whole.items())
+    assert size == sum(path.stat().st_size for path in (tmp_path / "small").rglob("*.safetensors"))
+    assert MakeYourVideoPipeline.from_pretrained(tmp_path / "small").unet.dtype == torch.float32

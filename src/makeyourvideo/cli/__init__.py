@@ -45,4 +45,13 @@ def main() -> None:
         sys.exit(1 if stop.code == 2 else stop.code)
 
 
-from makeyourvideo.cli import convert, demo, evaluate, generate, replay, train, world  # noqa: E402, F401  (they register themselves)
+from makeyourvideo.cli import (  # noqa: E402  (they register themselves)
+    bundle,  # noqa: F401
+    convert,  # noqa: F401
+    demo,  # noqa: F401
+    evaluate,  # noqa: F401
+    generate,  # noqa: F401
+    replay,  # noqa: F401
+    train,  # noqa: F401
+    world,  # noqa: F401
+)
