@@ -23,6 +23,19 @@ def evaluate(
     scenes: Annotated[int, typer.Option(min=1, help="How many held-out scenes.")] = 32,
 ) -> None:
     """Measure a model on held-out scenes; run the same line again to go on after a stop."""
-    from makeyourvideo.evaluation.report import report
+    from rich.console import Console
+    from rich.table import Table
 
-    report(suite.value, model, scenes, output)
+    from makeyourvideo.cli.progress import progress_bar
+    from makeyourvideo.evaluation.report import read_summary, report
+    from makeyourvideo.evaluation.suite import MEASURES
+
+    with progress_bar() as progress:
+        task = progress.add_task(f"suite {suite}")
+        for done, total in report(model, scenes, output):
+            progress.update(task, completed=done, total=total)
+    table = Table("system", *(name.replace("_", " ") for name in MEASURES))
+    for system, measures in read_summary(output).items():
+        table.add_row(system, *("{mean:.3f} [{low:.3f}, {high:.3f}]".format(**m) for m in measures.values()))
+    Console(width=110).print(table)
+    print(output / "summary.json")

@@ -24,6 +24,7 @@ from makeyourvideo.world.scene import sample_scene
 HELD_OUT = 10_000_000  # scenes from this seed on are never trained on
 Frames = NDArray[np.uint8]
 System = Callable[[Clip, str, int], Frames]
+Summary = dict[str, dict[str, dict[str, float]]]  # system -> measure -> mean, low, high
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,9 @@ def systems(pipe: MakeYourVideoPipeline) -> dict[str, System]:
             try:
                 generator = torch.Generator().manual_seed(seed)
                 depth = DepthVideo.from_metric_depth(clip.depth)
-                return pipe(prompt, depth, generator=generator, return_dict=False)[0][0]
+                frames, height, width = clip.depth.shape
+                size = {"num_frames": frames, "height": height, "width": width}
+                return pipe(prompt, depth, **size, generator=generator, return_dict=False)[0][0]
             finally:
                 pipe.unet.temporal_enabled = True
 
@@ -125,10 +128,10 @@ def read_scores(journal: Path) -> list[Score]:
         raise InputError(journal, "one score a line", str(error)) from error
 
 
-def summarize(scores: list[Score], resamples: int = 2000) -> dict[str, dict[str, dict[str, float]]]:
+def summarize(scores: list[Score], resamples: int = 2000) -> Summary:
     """Mean of each measure by system, with its 95 % bootstrap interval over scenes."""
     rng = np.random.default_rng(0)
-    table: dict[str, dict[str, dict[str, float]]] = {}
+    table: Summary = {}
     for system in dict.fromkeys(score.system for score in scores):
         chosen = [score for score in scores if score.system == system]
         table[system] = {}
