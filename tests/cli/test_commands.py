@@ -241,6 +241,7 @@ def test_ctrl_c_leaves_what_was_there(generate: list[object], depth_file: Path) 
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job ignores it
     )
     assert process.stderr is not None
     assert process.stderr.readline().startswith("note: made at 64x64")
