@@ -10,7 +10,7 @@ from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
 from makeyourvideo.models.autoencoder import patch_size
 from makeyourvideo.training.config import AutoencoderConfig
-from makeyourvideo.training.data import draw_frames, open_data, step_generator, to_signed
+from makeyourvideo.training.data import draw_clips, open_data, step_generator, to_signed
 
 
 class AutoencoderStage:
@@ -55,6 +55,8 @@ class AutoencoderStage:
         vae.save_pretrained(model / "vae")
 
     def _pictures(self, rng: np.random.Generator, count: int) -> torch.Tensor:
-        drawn = draw_frames(rng, self.data, count)
-        frames = to_signed(np.stack([self.data[name].frames[scene][frame] for name, scene, frame in drawn]))
+        drawn = draw_clips(rng, self.data, count, num_frames=1)
+        frames = to_signed(
+            np.stack([self.data[name].frames[scene][frames][0] for name, scene, frames in drawn])
+        )
         return frames.to(self.vae.device).contiguous(memory_format=torch.channels_last)

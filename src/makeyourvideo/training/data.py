@@ -27,15 +27,15 @@ def step_generator(config: StageConfig, step: int) -> np.random.Generator:
     return np.random.default_rng([config.seed, step])
 
 
-def draw_frames(
-    rng: np.random.Generator, data: Mapping[str, Dataset], count: int
-) -> list[tuple[str, int, int]]:
-    """Draw `count` single frames as (data set, scene, frame), each data set equally often."""
-    names = list(data)
+def draw_clips(
+    rng: np.random.Generator, data: Mapping[str, Dataset], count: int, num_frames: int
+) -> list[tuple[str, int, slice]]:
+    """Draw `count` runs of `num_frames` as (data set, scene, frames), each data set equally often."""
     drawn = []
-    for name in rng.choice(names, size=count):
+    for name in map(str, rng.choice(list(data), size=count)):
         scene = int(rng.integers(len(data[name])))
-        drawn.append((str(name), scene, int(rng.integers(len(data[name].depth[scene])))))
+        start = int(rng.integers(len(data[name].depth[scene]) - num_frames + 1))
+        drawn.append((name, scene, slice(start, start + num_frames)))
     return drawn
 
 

@@ -18,7 +18,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from makeyourvideo.model_folder import CLASSES, write_index
 from makeyourvideo.models.unet import VideoUNet
 from makeyourvideo.training.config import DiffusionConfig, ImageConfig, VideoConfig
-from makeyourvideo.training.data import open_data, step_generator
+from makeyourvideo.training.data import draw_clips, open_data, step_generator
 from makeyourvideo.training.latents import encode_dataset, latents_file, open_latents
 from makeyourvideo.training.tokenizer import train_tokenizer
 
@@ -35,12 +35,13 @@ def prepare_latents(config: DiffusionConfig, data: Path, model: Path) -> Iterato
 class DiffusionStage:
     """What stages 1 and 2 share: cached latents, tokens, noise and the weighted loss.
 
-    Subclasses say which modules there are and which clips a step draws.
+    Subclasses say which modules there are, which of them are trained, and how long the clips are.
     """
 
     unet: VideoUNet
     text_encoder: CLIPTextModel
     tokenizer: CLIPTokenizer
+    num_frames = 1
 
     def __init__(self, config: DiffusionConfig, data: Path, model: Path) -> None:
         torch.manual_seed(config.seed)
@@ -81,15 +82,13 @@ class DiffusionStage:
         """All networks of the stage."""
         return nn.ModuleDict({"unet": self.unet, "text_encoder": self.text_encoder})
 
-    def _batch(self, rng: np.random.Generator) -> Batch:
-        raise NotImplementedError
-
     def _weight(self, timesteps: torch.Tensor) -> torch.Tensor:
         snr = self.snr.to(timesteps.device)[timesteps]
         return snr.clamp(max=self.config.min_snr_gamma) / (snr + 1)
 
-    def _collate(self, rng: np.random.Generator, drawn: list[tuple[str, int, slice]]) -> Batch:
+    def _batch(self, rng: np.random.Generator) -> Batch:
         """Gather latents `(b, c, f, h, w)`, folded depth `(b, p*p, f, h, w)` and tokens `(b, n)`."""
+        drawn = draw_clips(rng, self.data, self.config.batch_size, self.num_frames)
         latents = np.stack([self.latents[name][scene][frames] for name, scene, frames in drawn])
         depth = np.stack([self.data[name].depth[scene][frames] for name, scene, frames in drawn])
         folded = pixel_unshuffle(
@@ -131,33 +130,16 @@ class ImageStage(DiffusionStage):
             captions, config.vocabulary_size, config.text_encoder["max_position_embeddings"]
         )
 
-    def _batch(self, rng: np.random.Generator) -> Batch:
-        drawn = []
-        for name in map(str, rng.choice(list(self.data), size=self.config.batch_size)):
-            scene = int(rng.integers(len(self.data[name])))
-            frame = int(rng.integers(len(self.data[name].depth[scene])))
-            drawn.append((name, scene, slice(frame, frame + 1)))
-        return self._collate(rng, drawn)
-
 
 class VideoStage(DiffusionStage):
     """Stage 2: the temporal modules alone, on clips; everything spatial stays frozen."""
 
-    config: VideoConfig
-
     def __init__(self, config: VideoConfig, data: Path, model: Path) -> None:
         super().__init__(config, data, model)
+        self.num_frames = config.window
         self.tokenizer = CLIPTokenizer.from_pretrained(model / "tokenizer")
         self.unet = VideoUNet.from_pretrained(model / "unet")
         self.text_encoder = CLIPTextModel.from_pretrained(model / "text_encoder")
         self.modules.train().requires_grad_(False)
         for parameter in self.unet.temporal_parameters():
             parameter.requires_grad_(True)
-
-    def _batch(self, rng: np.random.Generator) -> Batch:
-        drawn = []
-        for name in map(str, rng.choice(list(self.data), size=self.config.batch_size)):
-            scene = int(rng.integers(len(self.data[name])))
-            start = int(rng.integers(len(self.data[name].depth[scene]) - self.config.window + 1))
-            drawn.append((name, scene, slice(start, start + self.config.window)))
-        return self._collate(rng, drawn)
