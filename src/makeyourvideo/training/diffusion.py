@@ -1,7 +1,9 @@
 """Stages 1 and 2: the image model with its text encoder, then the temporal modules on clips.
 
-Both predict what the scheduler's `prediction_type` says, from noised latents, depth and text; the loss is
-weighted by min-SNR (Hang et al., arXiv 2303.09556, eq. 8; for v-prediction divided by SNR + 1).
+Both predict the velocity from noised latents, depth and text. In terms of the clean latents the loss weighs
+min(max(SNR, 1), gamma): min-SNR from above (Hang et al., arXiv 2303.09556, eq. 8), truncated SNR from below
+(Salimans & Ho, arXiv 2202.00512, section 4), because at high noise, where min-SNR alone weighs next to nothing, the
+text is all there is to tell the colours from.
 """
 
 import shutil
@@ -84,7 +86,7 @@ class DiffusionStage:
 
     def _weight(self, timesteps: torch.Tensor) -> torch.Tensor:
         snr = self.snr.to(timesteps.device)[timesteps]
-        return snr.clamp(max=self.config.min_snr_gamma) / (snr + 1)
+        return snr.clamp(1, self.config.min_snr_gamma) / (snr + 1)
 
     def _batch(self, rng: np.random.Generator) -> Batch:
         """Gather latents `(b, c, f, h, w)`, folded depth `(b, p*p, f, h, w)` and tokens `(b, n)`."""

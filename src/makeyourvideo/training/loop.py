@@ -48,7 +48,7 @@ def train(config: StageConfig, modules: nn.ModuleDict, loss: Loss, folder: Path)
 
     Afterwards `modules` hold the averaged weights.
     """
-    accelerator = Accelerator()
+    accelerator = Accelerator(mixed_precision=config.mixed_precision)
     settings = config.optimizer
     trained = [parameter for parameter in modules.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(
@@ -60,7 +60,8 @@ def train(config: StageConfig, modules: nn.ModuleDict, loss: Loss, folder: Path)
     if saved.exists():
         state.load(saved)
     _truncate_log(log, state.step)
-    peak, counter, work = matmul_peak(), FlopCounterMode(display=False), 0
+    dtype = torch.bfloat16 if config.mixed_precision == "bf16" else torch.float32
+    peak, counter, work = matmul_peak(dtype), FlopCounterMode(display=False), 0
     last_save = time.monotonic()
     with log.open("a") as lines:
         while state.step < config.steps:
@@ -69,7 +70,7 @@ def train(config: StageConfig, modules: nn.ModuleDict, loss: Loss, folder: Path)
             for group in optimizer.param_groups:
                 group["lr"] = rate
             torch.manual_seed(config.seed * 1_000_003 + state.step)
-            with nullcontext() if work else counter:
+            with accelerator.autocast(), nullcontext() if work else counter:
                 value = loss(state.step)
             work = work or 3 * counter.get_total_flops()
             accelerator.backward(value)
@@ -105,9 +106,9 @@ def learning_rate(settings: OptimizerConfig, step: int, steps: int) -> float:
     return settings.learning_rate * share
 
 
-def matmul_peak(size: int = 2048, repeats: int = 5) -> float:
-    """Measure this machine's float32 matrix-multiply speed in FLOP/s, the best of `repeats`."""
-    left, right = torch.randn(size, size), torch.randn(size, size)
+def matmul_peak(dtype: torch.dtype, size: int = 2048, repeats: int = 5) -> float:
+    """Measure this machine's matrix-multiply speed in FLOP/s, the best of `repeats`."""
+    left, right = torch.randn(size, size, dtype=dtype), torch.randn(size, size, dtype=dtype)
     best = math.inf
     for _ in range(repeats):
         began = time.perf_counter()
