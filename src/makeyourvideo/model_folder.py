@@ -1,6 +1,7 @@
 """A model folder in the diffusers layout: loaded strictly, built without weights, known by its hash."""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,25 @@ CLASSES = {
     "depth_estimator": ["transformers", "DPTForDepthEstimation"],
 }
 """Every part that a model folder may have, as its index names it: library and class."""
+
+
+TRAINING_RECORD = "training.json"
+"""The file that says how a model was made and which words it knows; converted models have none."""
+
+
+def unknown_words(folder: Path, prompt: str) -> list[str]:
+    """Return the words of `prompt` that the model in `folder` was never trained on, as far as it says.
+
+    Raises:
+        InputError: the model's record cannot be read.
+    """
+    record = folder / TRAINING_RECORD
+    if not record.is_file():
+        return []
+    with unreadable_unless(record, "a training record in JSON"):
+        known = set(json.loads(record.read_text())["words"])
+    words = re.findall(r"[^\W\d_]+", prompt.lower())
+    return [word for word in dict.fromkeys(words) if word not in known]
 
 
 def write_index(folder: Path, classes: Mapping[str, list[str]], **settings: Any) -> None:

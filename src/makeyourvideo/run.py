@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from makeyourvideo.errors import unreadable_unless
 from makeyourvideo.manifest import Manifest, current_versions, fingerprint
 from makeyourvideo.media import check_video_path, write_image, write_video
+from makeyourvideo.model_folder import unknown_words
 from makeyourvideo.outputs import check_free, written_together
 from makeyourvideo.pictures import strip
 from makeyourvideo.pipeline import BUNDLED_MODEL, MakeYourVideoPipeline
@@ -94,6 +95,7 @@ def prepare(settings: Settings) -> Job:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", UserWarning)
+        _tell_unknown_words(settings)
         depth = read_depth(settings.depth, kind=settings.depth_kind, inverted=settings.inverted)
         pipe = MakeYourVideoPipeline.without_weights(settings.model or BUNDLED_MODEL)
         _swap_scheduler(pipe, settings)
@@ -114,6 +116,14 @@ def prepare(settings: Settings) -> Job:
     }
     seen = tuple(dict.fromkeys(str(warning.message) for warning in caught))
     return Job(anchored(settings, Path()).model_copy(update=filled_in), depth, plan, pipe, seen)
+
+
+def _tell_unknown_words(settings: Settings) -> None:
+    prompt = f"{settings.prompt} {settings.negative_prompt or ''}"
+    unknown = unknown_words(settings.model or BUNDLED_MODEL, prompt)
+    if unknown:
+        named = ", ".join(repr(word) for word in unknown)
+        warnings.warn(f"the model was never trained on {named}: it will guess", UserWarning, stacklevel=2)
 
 
 def example_settings() -> Settings:

@@ -4,19 +4,30 @@ import pytest
 from makeyourvideo.evaluation.metrics import (
     boundary_f1,
     color_is_right,
+    depth_error,
+    kernel_distance,
     largest_thing,
+    object_masks,
+    psnr,
     seen_color,
+    visible_things,
     warping_error,
 )
+from makeyourvideo.world.finishes import PATTERNS
 from makeyourvideo.world.render import render
-from makeyourvideo.world.scene import sample_scene
+from makeyourvideo.world.scene import WorldConfig, sample_scene
+from makeyourvideo.world.styles import COLORLESS, STYLES
 
 SCENES = range(10_000_100, 10_000_112)
 
 
 @pytest.fixture(scope="module")
 def clips():
-    return [render(sample_scene(seed)) for seed in SCENES]
+    world = WorldConfig(
+        finishes=dict.fromkeys(PATTERNS, 1.0),
+        styles={name: 1.0 for name in STYLES if name not in COLORLESS},
+    )
+    return [render(sample_scene(seed, world)) for seed in SCENES]
 
 
 def test_the_truth_shows_its_named_colours(clips):
@@ -51,3 +62,31 @@ def test_flicker_raises_the_warping_error_by_its_own_size(clips):
 
 def test_warping_error_of_a_still_picture_of_one_colour_is_zero(clips):
     assert warping_error(np.full_like(clips[0].frames, 77), clips[0]) == 0
+
+
+def test_depth_error_forgives_one_scale_and_shift_a_clip_and_nothing_else():
+    exact = np.random.default_rng(0).normal(size=(4, 8, 8)).astype(np.float32)
+    assert depth_error(3 * exact - 7, exact) < 1e-5
+    drifting = exact * np.array([1, 2, 3, 4], dtype=np.float32)[:, None, None]
+    assert depth_error(drifting, exact) > 0.1
+    unrelated = np.random.default_rng(1).normal(size=exact.shape).astype(np.float32)
+    assert depth_error(unrelated, exact) == pytest.approx(1, abs=0.02)
+
+
+def test_psnr_is_the_closed_form():
+    truth = np.full((2, 4, 4, 3), 100, np.uint8)
+    assert psnr(truth + 10, truth) == pytest.approx(20 * np.log10(25.5))
+
+
+def test_kernel_distance_is_zero_in_the_mean_for_equal_distributions_and_not_for_others():
+    rng = np.random.default_rng(0)
+    draws = [kernel_distance(rng.normal(size=(40, 6)), rng.normal(size=(40, 6))) for _ in range(60)]
+    assert abs(np.mean(draws)) < 3 * np.std(draws) / np.sqrt(60)
+    assert kernel_distance(rng.normal(size=(40, 6)), rng.normal(1, 1, size=(40, 6))) > 5 * np.std(draws)
+
+
+def test_visible_things_come_largest_first(clips):
+    for clip in clips:
+        areas = [object_masks(clip, thing).mean() for thing in visible_things(clip, 0.02)]
+        assert areas == sorted(areas, reverse=True)
+        assert all(area >= 0.02 for area in areas)

@@ -42,6 +42,8 @@ CONFIGS = {
         "vocabulary_size": 600,
     },
     "video": {"scheduler": SCHEDULER, "window": 4},
+    "depth": {"imagenet": False},
+    "judges": {},
 }
 
 
@@ -61,7 +63,7 @@ def write_config(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory, write_config):
-    """All three stages trained for a few steps: folder of runs, one a stage, and the data beside them."""
+    """Every stage trained for a few steps: folder of runs, one a stage, and the data beside them."""
     from makeyourvideo.training.run import run_stage
 
     home = tmp_path_factory.mktemp("runs")
@@ -70,4 +72,7 @@ def trained(tmp_path_factory, write_config):
         for _ in run_stage(stage, write_config(stage), home / stage, home / "data", model):
             pass
         model = home / stage / "model"
+    for stage in ("depth", "judges"):
+        for _ in run_stage(stage, write_config(stage), home / stage, home / "data"):
+            pass
     return home

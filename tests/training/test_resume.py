@@ -9,12 +9,19 @@ import time
 import pytest
 from safetensors.torch import load_file
 
-PARTS = {"autoencoder": "vae", "image": "unet", "video": "unet"}
+PARTS = {
+    "autoencoder": "vae",
+    "image": "unet",
+    "video": "unet",
+    "depth": "depth_estimator",
+    "judges": "judges/objects",
+}
+BEFORE = {"image": "autoencoder", "video": "image"}
 
 
 @pytest.mark.parametrize("stage", PARTS)
 def test_a_killed_run_ends_with_the_same_bits(stage, trained, write_config, tmp_path):
-    before = {"autoencoder": None, "image": "autoencoder", "video": "image"}[stage]
+    before = BEFORE.get(stage)
     config = write_config(stage, save_minutes=0.0)
     command = [sys.executable, "-m", "makeyourvideo", "train", stage, "--config", str(config)]
     command += ["--output", str(tmp_path), "--data", str(trained / "data")]

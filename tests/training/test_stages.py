@@ -6,12 +6,18 @@ from diffusers import AutoencoderKL
 from safetensors.torch import load_file
 
 from makeyourvideo.errors import InputError
+from makeyourvideo.model_folder import unknown_words
+from makeyourvideo.models.depth_estimator import DepthEstimator
+from makeyourvideo.models.judge import Judge
 from makeyourvideo.models.unet import VideoUNet
 from makeyourvideo.pipeline import MakeYourVideoPipeline
 from makeyourvideo.training.bundle import bundle
 from makeyourvideo.training.config import OptimizerConfig, read_config
-from makeyourvideo.training.loop import learning_rate
+from makeyourvideo.training.depth import align, invariant_loss
+from makeyourvideo.training.diffusion import DiffusionStage
+from makeyourvideo.training.loop import learning_rate, train
 from makeyourvideo.training.tokenizer import train_tokenizer
+from makeyourvideo.world.scene import WorldConfig
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 
@@ -34,7 +40,7 @@ def test_the_latents_have_unit_spread(trained):
 
 
 def test_the_log_holds_every_step_and_a_plot_stands_beside_it(trained):
-    for stage in ("autoencoder", "image", "video"):
+    for stage in ("autoencoder", "image", "video", "depth", "judges"):
         lines = [json.loads(line) for line in (trained / stage / "log.jsonl").read_text().splitlines()]
         assert [line["step"] for line in lines] == list(range(1, 9))
         assert all(line["loss"] > 0 and line["peak_share"] > 0 for line in lines)
@@ -77,3 +83,55 @@ def test_a_bundle_holds_the_same_weights_in_half_precision(trained, tmp_path):
     assert all(torch.equal(small[name], tensor.half()) for name, tensor in whole.items())
     assert size == sum(path.stat().st_size for path in (tmp_path / "small").rglob("*.safetensors"))
     assert MakeYourVideoPipeline.from_pretrained(tmp_path / "small").unet.dtype == torch.float32
+
+
+def test_the_record_names_every_stage_and_the_words_learnt(trained):
+    record = json.loads((trained / "video" / "model" / "training.json").read_text())
+    assert list(record["stages"]) == ["autoencoder", "image", "video"]
+    assert record["stages"]["image"]["config"]["steps"] == 8
+    assert WorldConfig.model_validate(record["world"]).size == 32
+    assert "a" in record["words"]
+    known = record["words"][-1]
+    assert unknown_words(trained / "video" / "model", f"A {known} Zeppelin, a zeppelin!") == ["zeppelin"]
+    assert unknown_words(trained / "data", "a model without a record") == []
+
+
+def test_high_noise_counts_in_the_loss(write_config):
+    """Min-SNR alone would weigh the last steps, where text decides the colours, 10,000 times less."""
+    stage = DiffusionStage.__new__(DiffusionStage)
+    stage.config = read_config(write_config("image"), "image")
+    stage.snr = torch.tensor([100.0, 5.0, 1.0, 1e-4])
+    weights = stage._weight(torch.arange(4))
+    torch.testing.assert_close(weights, torch.tensor([5 / 101, 5 / 6, 1 / 2, 1 / 1.0001]))
+
+
+def test_the_depth_loss_is_blind_to_scale_and_shift():
+    target = torch.rand(2, 16, 16)
+    assert invariant_loss(5 * target - 3, target, 0.5) < 1e-4
+    assert invariant_loss(torch.rand(2, 16, 16), target, 0.5) > 0.5
+    torch.testing.assert_close(align(-2 * target + 1, target), target, atol=1e-4, rtol=0)
+
+
+def test_the_estimator_and_the_judges_read_back(trained):
+    estimator = DepthEstimator.from_pretrained(trained / "depth" / "model" / "depth_estimator")
+    assert estimator(torch.zeros(2, 3, 32, 64)).shape == (2, 32, 64)
+    with pytest.raises(ValueError, match="33"):
+        estimator(torch.zeros(1, 3, 33, 64))
+    judge = Judge.from_pretrained(trained / "judges" / "model" / "judges" / "objects")
+    assert judge(torch.zeros(2, 4, 64, 64))["finish"].shape == (2, 8)
+
+
+def test_bfloat16_trains_to_nearly_the_same_loss(write_config, trained, tmp_path):
+    from makeyourvideo.training.diffusion import ImageStage
+
+    losses = {}
+    for precision in ("no", "bf16"):
+        config = read_config(write_config("image", mixed_precision=precision, steps=3), "image")
+        stage = ImageStage(config, trained / "data", trained / "autoencoder" / "model")
+        (tmp_path / precision).mkdir()
+        losses[precision] = [
+            step.loss for step in train(config, stage.modules, stage.loss, tmp_path / precision)
+        ]
+        assert all(parameter.dtype == torch.float32 for parameter in stage.modules.parameters())
+    assert losses["bf16"] != losses["no"]
+    assert losses["bf16"] == pytest.approx(losses["no"], rel=0.02)

@@ -15,6 +15,9 @@ def test_a_data_set_is_built_once_and_reads_back(tmp_path):
     assert dataset.frames[129].shape == (1, 16, 16, 3)
     assert dataset.depth[0].min() == -1
     assert dataset.depth[0].max() == 1
+    shown = {number for number in np.unique(dataset.surfaces[129]) if number > 0}
+    assert shown <= set(range(1, len(dataset.scene(129).things) + 1))
+    assert dataset.scene(129).seed == 169
     before = (tmp_path / "shard-00000").stat().st_mtime_ns
     assert list(build_dataset(CONFIG, tmp_path)) == [(2, 2)]
     assert (tmp_path / "shard-00000").stat().st_mtime_ns == before

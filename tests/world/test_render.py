@@ -1,14 +1,23 @@
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from makeyourvideo.evaluation.metrics import warping_error
+from makeyourvideo.world.geometry import FAMILIES, build_shape
 from makeyourvideo.world.render import FLOOR, SKY, flow, project, render
 from makeyourvideo.world.scene import WorldConfig, sample_scene
+from makeyourvideo.world.styles import STYLES
 
 
 @pytest.fixture(scope="module")
 def ball_clip():
-    config = WorldConfig(families={"ball": 1}, objects={1: 1}, patterns={"checkered": 1}, floors=("wooden",))
+    config = WorldConfig(
+        families={"ball": 1},
+        objects={1: 1},
+        finishes={"checkered": 1},
+        floors=("wooden",),
+        styles={"realistic": 1},
+    )
     return render(sample_scene(3, config), size=96)
 
 
@@ -78,11 +87,72 @@ def test_objects_cast_shadows(ball_clip):
 def test_objects_never_touch_and_keep_their_looks_apart():
     for seed in range(40):
         things = sample_scene(seed).things
-        assert len({(thing.family, thing.color) for thing in things}) == len(things)
+        assert len({thing.looks for thing in things}) == len(things)
         for place, thing in enumerate(things):
             for other in things[:place]:
                 gap = np.linalg.norm(thing.poses[:, [0, 2], 3] - other.poses[:, [0, 2], 3], axis=1)
                 assert gap.min() > thing.size + other.size
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_is_a_solid_of_unit_size(family):
+    for seed in range(3):
+        shape = build_shape(family, seed)
+        assert len(shape.corners) >= 8
+        assert np.isfinite(shape.normals).all()
+        assert 0.6 < np.linalg.norm(shape.corners, axis=-1).max() < 1.35
+        assert shape.bottom == pytest.approx(shape.corners[..., 1].min(), abs=1e-5)
+
+
+def test_hills_rise_behind_the_plain_and_never_on_it():
+    config = WorldConfig(floors=("grass",), hills=1.0, objects={1: 1}, styles={"realistic": 1})
+    clip = render(sample_scene(2, config).at(slice(0, 1)), size=64)
+    height = clip.points[0][clip.surfaces[0] == FLOOR][:, 1]
+    assert height.min() > -1e-3
+    assert height.max() > 0.5
+    flat = render(sample_scene(2, config.model_copy(update={"hills": 0.0})).at(slice(0, 1)), size=64)
+    assert (flat.surfaces == SKY).sum() > (clip.surfaces == SKY).sum()
+
+
+def test_flow_holds_on_hills_in_every_style():
+    for style in STYLES:
+        config = WorldConfig(floors=("sand",), hills=1.0, objects={2: 1}, styles={style: 1})
+        clip = render(sample_scene(6, config), size=64)
+        assert warping_error(clip.frames, clip) < 0.7 * warping_error(clip.frames[::-1], clip)
+
+
+def test_styles_look_different_and_share_their_depth():
+    clips = [
+        render(sample_scene(9, WorldConfig(styles={name: 1})).at(slice(0, 1)), size=64) for name in STYLES
+    ]
+    for place, clip in enumerate(clips):
+        assert np.array_equal(clip.depth, clips[0].depth)
+        for other in clips[:place]:
+            assert np.abs(clip.frames.astype(int) - other.frames).mean() > 4
+
+
+def test_repainting_in_an_objects_own_looks_gives_its_pixels_back():
+    for style in STYLES:
+        config = WorldConfig(styles={style: 1}, objects={1: 1}, finishes={"plain": 1})
+        clip = render(sample_scene(4, config).at(slice(0, 1)), size=64)
+        inside = np.stack([ndimage.binary_erosion(mask, iterations=4) for mask in clip.surfaces == 1])
+        thing = clip.scene.things[0]
+        repainted = clip.repaint(inside, thing.color, thing.finish)
+        assert np.median(np.abs(repainted.astype(int) - clip.frames[inside])) <= 1
+
+
+def test_metal_mirrors_the_sky():
+    def top(sky):
+        config = WorldConfig(
+            families={"ball": 1}, objects={1: 1}, finishes={"metal": 1}, skies=(sky,), styles={"realistic": 1}
+        )
+        clip = render(sample_scene(5, config).at(slice(0, 1)), size=64)
+        return clip.frames[clip.surfaces == 1].astype(float).mean(axis=0)
+
+    red, _, blue = top("clear blue")
+    assert blue > red + 5
+    red, _, blue = top("sunset")
+    assert red > blue + 5
 
 
 def test_a_third_of_the_objects_fill_a_tenth_of_the_picture():

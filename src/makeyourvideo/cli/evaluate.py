@@ -1,4 +1,4 @@
-"""`makeyourvideo evaluate`: the held-out suite as a table, JSON and strips."""
+"""`makeyourvideo evaluate`: the held-out suite as a table, JSON and a page to look at."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -27,15 +27,16 @@ def evaluate(
     from rich.table import Table
 
     from makeyourvideo.cli.progress import progress_bar
-    from makeyourvideo.evaluation.report import read_summary, report
-    from makeyourvideo.evaluation.suite import MEASURES
+    from makeyourvideo.evaluation.report import cell, read_summary, report
 
     with progress_bar() as progress:
         task = progress.add_task(f"suite {suite}")
         for done, total in report(model, scenes, output):
             progress.update(task, completed=done, total=total)
-    table = Table("system", *(name.replace("_", " ") for name in MEASURES))
-    for system, measures in read_summary(output).items():
-        table.add_row(system, *("{mean:.3f} [{low:.3f}, {high:.3f}]".format(**m) for m in measures.values()))
-    Console(width=110).print(table)
-    print(output / "summary.json")
+    summary = read_summary(output)
+    table = Table("", *summary)
+    for name in dict.fromkeys(name for measures in summary.values() for name in measures):
+        table.add_row(name, *(cell(measures.get(name), name) for measures in summary.values()))
+    Console(width=120).print(table)
+    for name in ("index.html", "summary.json"):
+        print(output / name)

@@ -10,11 +10,13 @@ from makeyourvideo.cli import app
 
 
 class TrainingStage(StrEnum):
-    """The stages, in the order in which they build on each other."""
+    """The stages, in the order in which they build on each other; depth and judges stand alone."""
 
     autoencoder = "autoencoder"
     image = "image"
     video = "video"
+    depth = "depth"
+    judges = "judges"
 
 
 @app.command()

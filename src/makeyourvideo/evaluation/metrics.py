@@ -5,11 +5,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from makeyourvideo.world.colors import COLORS, companion
 from makeyourvideo.world.render import Clip, flow
-from makeyourvideo.world.surfaces import COLORS, companion, linear_to_srgb, paint
 
 Frames = NDArray[np.uint8]
 Masks = NDArray[np.bool_]
+Floats = NDArray[np.float32]
 _LEVELS = np.linspace(0.02, 0.98, 49)
 _TOLERANCE = 2
 _REACH = 10
@@ -21,10 +22,15 @@ def object_masks(clip: Clip, thing: int) -> Masks:
     return clip.surfaces == thing + 1
 
 
+def visible_things(clip: Clip, least: float) -> list[int]:
+    """Return the things that cover at least a share `least` of the clip's pixels, the largest first."""
+    areas = {thing: object_masks(clip, thing).mean() for thing in range(len(clip.scene.things))}
+    return sorted((thing for thing, area in areas.items() if area >= least), key=lambda thing: -areas[thing])
+
+
 def largest_thing(clip: Clip) -> int:
     """Return which thing covers most pixels over the clip."""
-    areas = [int(object_masks(clip, thing).sum()) for thing in range(len(clip.scene.things))]
-    return int(np.argmax(areas))
+    return visible_things(clip, 0)[0]
 
 
 def seen_color(frames: Frames, clip: Clip, thing: int) -> str:
@@ -37,10 +43,9 @@ def seen_color(frames: Frames, clip: Clip, thing: int) -> str:
     item = clip.scene.things[thing]
     inside = np.stack([ndimage.binary_erosion(mask, iterations=1) for mask in object_masks(clip, thing)])
     shown = np.quantile(frames[inside].astype(np.float64), _LEVELS, axis=0)
-    points, light = clip.points[inside], clip.light[inside]
 
     def distance(color: str) -> float:
-        painted = 255 * linear_to_srgb(paint(points, color, item.pattern) * light)
+        painted = clip.repaint(inside, color, item.finish)
         return float(np.abs(np.quantile(painted, _LEVELS, axis=0) - shown).mean())
 
     return min(COLORS, key=distance)
@@ -53,8 +58,10 @@ def color_is_right(frames: Frames, clip: Clip, thing: int) -> bool:
     """
     item = clip.scene.things[thing]
     seen = seen_color(frames, clip, thing)
-    same_look = item.pattern != "plain" and seen == companion(item.color) and companion(seen) == item.color
-    return seen == item.color or same_look
+    assert item.color is not None, "materials have no named colour"
+    if seen == item.color:
+        return True
+    return item.finish != "plain" and seen == companion(item.color) and companion(seen) == item.color
 
 
 def warping_error(frames: Frames, clip: Clip) -> float:
@@ -74,6 +81,40 @@ def warping_error(frames: Frames, clip: Clip) -> float:
         )
         errors.append(np.abs(warped - frame)[seen].mean())
     return float(np.mean(errors))
+
+
+def depth_error(estimated: Floats, exact: Floats) -> float:
+    """Root mean square error of inverse depth `(frames, height, width)` after one scale and shift a clip.
+
+    In units of the exact inverse depth's standard deviation (si-RMSE, cf. arXiv 1907.01341, section 5).
+    """
+    guess, truth = estimated.ravel().astype(np.float64), exact.ravel().astype(np.float64)
+    guess, truth = guess - guess.mean(), truth - truth.mean()
+    scale = guess @ truth / max(float(guess @ guess), 1e-12)
+    return float(np.sqrt(np.mean((scale * guess - truth) ** 2) / max(float(np.mean(truth**2)), 1e-12)))
+
+
+def psnr(frames: Frames, truth: Frames) -> float:
+    """Peak signal-to-noise ratio in dB over a clip."""
+    error = np.mean((frames.astype(np.float64) - truth) ** 2)
+    return float(10 * np.log10(255**2 / max(float(error), 1e-9)))
+
+
+def kernel_distance(first: NDArray[np.floating], second: NDArray[np.floating]) -> float:
+    """Unbiased squared maximum mean discrepancy of two sets of features `(clips, d)`.
+
+    The kernel is the cubic polynomial of the kernel inception distance (arXiv 1801.01401, section 4); a
+    value below 0 is within the noise.
+    """
+
+    def kernel(left: NDArray[np.floating], right: NDArray[np.floating]) -> NDArray[np.floating]:
+        return (left @ right.T / left.shape[1] + 1) ** 3
+
+    def within(features: NDArray[np.floating]) -> float:
+        values, count = kernel(features, features), len(features)
+        return float((values.sum() - np.trace(values)) / (count * (count - 1)))
+
+    return within(first) + within(second) - 2 * float(kernel(first, second).mean())
 
 
 def boundary_f1(frames: Frames, clip: Clip, thing: int) -> float:

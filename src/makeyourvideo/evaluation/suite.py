@@ -1,45 +1,39 @@
-"""The suite on the synthetic world: held-out scenes, fixed seeds, four systems side by side, resumable."""
+"""The suite on the synthetic world: held-out scenes, fixed seeds, systems side by side, resumable."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from makeyourvideo.errors import InputError
-from makeyourvideo.evaluation.metrics import boundary_f1, color_is_right, largest_thing, warping_error
+from makeyourvideo.evaluation.experts import Experts
+from makeyourvideo.evaluation.measures import measure
 from makeyourvideo.models.autoencoder import decode, encode
-from makeyourvideo.outputs import written_whole
 from makeyourvideo.pipeline import MakeYourVideoPipeline
 from makeyourvideo.pipeline_output import to_uint8
 from makeyourvideo.structure.depth import DepthVideo
 from makeyourvideo.world.captions import caption
+from makeyourvideo.world.geometry import HELD_OUT_FAMILIES
 from makeyourvideo.world.render import Clip, render
-from makeyourvideo.world.scene import sample_scene
+from makeyourvideo.world.scene import Scene, WorldConfig, sample_scene
 
 HELD_OUT = 10_000_000  # scenes from this seed on are never trained on
 Frames = NDArray[np.uint8]
 System = Callable[[Clip, str, int], Frames]
-Summary = dict[str, dict[str, dict[str, float]]]  # system -> measure -> mean, low, high
 
 
 @dataclass(frozen=True)
 class Score:
-    """What one system's clip of one scene measures."""
+    """What one system's clip of one scene measures; a measure may ask about several objects, or none."""
 
     scene: int
     system: str
     prompt: str
-    color_right: float
-    warping_error: float
-    boundary_f1: float
-
-
-MEASURES = ("color_right", "warping_error", "boundary_f1")
+    values: dict[str, list[float]]
 
 
 def systems(pipe: MakeYourVideoPipeline) -> dict[str, System]:
@@ -76,42 +70,42 @@ def systems(pipe: MakeYourVideoPipeline) -> dict[str, System]:
     }
 
 
-def run_suite(pipe: MakeYourVideoPipeline, count: int, folder: Path) -> Iterator[tuple[Score, Clip, Frames]]:
+def suite_scene(index: int, world: WorldConfig) -> Scene:
+    """Sample held-out scene `index`; every fourth is made of shapes that no training scene has."""
+    if index % 4 == 3:
+        world = world.model_copy(update={"families": dict.fromkeys(HELD_OUT_FAMILIES, 1.0)})
+    return sample_scene(HELD_OUT + index, world)
+
+
+def run_suite(
+    pipe: MakeYourVideoPipeline, experts: Experts, world: WorldConfig, count: int, folder: Path
+) -> Iterator[tuple[Score, Clip, Frames]]:
     """Score every system on `count` held-out scenes; scores already in `folder` are kept and skipped.
 
     Raises:
-        InputError: `folder` holds scores of another model.
+        InputError: the scores in `folder` cannot be read.
     """
     folder.mkdir(parents=True, exist_ok=True)
     journal = folder / "scores.jsonl"
     done = {(score.scene, score.system) for score in read_scores(journal)}
     chosen = systems(pipe)
     with journal.open("a") as lines:
-        for scene in range(count):
-            missing = [name for name in chosen if (scene, name) not in done]
+        for index in range(count):
+            missing = [name for name in chosen if (index, name) not in done]
             if not missing:
                 continue
-            clip = render(sample_scene(HELD_OUT + scene))
+            clip = render(suite_scene(index, world))
+            other = render(suite_scene(index + 1, world)).depth
             prompt = caption(clip.scene, full=True)
             for name in missing:
-                frames = chosen[name](clip, prompt, scene)
-                score = measure(frames, clip, scene, name, prompt)
+                frames = chosen[name](clip, prompt, index)
+                features = folder / "features" / f"{index:03d}-{name.replace(' ', '-')}.npy"
+                features.parent.mkdir(exist_ok=True)
+                np.save(features, experts.clip_features(frames))
+                score = Score(index, name, prompt, measure(frames, clip, other, experts))
                 lines.write(json.dumps(asdict(score)) + "\n")
                 lines.flush()
                 yield score, clip, frames
-
-
-def measure(frames: Frames, clip: Clip, scene: int, system: str, prompt: str) -> Score:
-    """Take every measure of a clip, on the scene's largest object."""
-    thing = largest_thing(clip)
-    return Score(
-        scene=scene,
-        system=system,
-        prompt=prompt,
-        color_right=float(color_is_right(frames, clip, thing)),
-        warping_error=warping_error(frames, clip),
-        boundary_f1=boundary_f1(frames, clip, thing),
-    )
 
 
 def read_scores(journal: Path) -> list[Score]:
@@ -128,23 +122,11 @@ def read_scores(journal: Path) -> list[Score]:
         raise InputError(journal, "one score a line", str(error)) from error
 
 
-def summarize(scores: list[Score], resamples: int = 2000) -> Summary:
-    """Mean of each measure by system, with its 95 % bootstrap interval over scenes."""
+def mean_with_interval(groups: Sequence[list[float]], resamples: int = 2000) -> dict[str, float]:
+    """Mean over all values, with its 95 % bootstrap interval over scenes (each scene one group)."""
     rng = np.random.default_rng(0)
-    table: Summary = {}
-    for system in dict.fromkeys(score.system for score in scores):
-        chosen = [score for score in scores if score.system == system]
-        table[system] = {}
-        for name in MEASURES:
-            values = np.array([getattr(score, name) for score in chosen])
-            means = values[rng.integers(len(values), size=(resamples, len(values)))].mean(axis=1)
-            low, high = np.quantile(means, [0.025, 0.975])
-            table[system][name] = {"mean": float(values.mean()), "low": float(low), "high": float(high)}
-    return table
-
-
-def write_summary(scores: list[Score], about: dict[str, Any], path: Path) -> None:
-    """Write what was measured, and how, as JSON."""
-    content = {**about, "scenes": len({score.scene for score in scores}), "systems": summarize(scores)}
-    with written_whole(path, force=True) as partial:
-        partial.write_text(json.dumps(content, indent=1) + "\n")
+    sums, counts = (np.array([part(group) for group in groups]) for part in (sum, len))
+    drawn = rng.integers(len(groups), size=(resamples, len(groups)))
+    means = sums[drawn].sum(axis=1) / np.maximum(counts[drawn].sum(axis=1), 1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return {"mean": float(sums.sum() / counts.sum()), "low": float(low), "high": float(high)}

@@ -11,6 +11,7 @@ from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 from makeyourvideo.models.autoencoder import patch_size
 from makeyourvideo.training.config import AutoencoderConfig
 from makeyourvideo.training.data import draw_clips, open_data, step_generator, to_signed
+from makeyourvideo.training.record import write_record
 
 
 class AutoencoderStage:
@@ -53,6 +54,7 @@ class AutoencoderStage:
             )
         vae.register_to_config(scaling_factor=1 / latents.std().item(), shift_factor=latents.mean().item())
         vae.save_pretrained(model / "vae")
+        write_record(model, None, self.config)
 
     def _pictures(self, rng: np.random.Generator, count: int) -> torch.Tensor:
         drawn = draw_clips(rng, self.data, count, num_frames=1)

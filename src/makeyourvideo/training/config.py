@@ -34,13 +34,13 @@ class StageConfig(_Strict):
         steps: optimiser steps in all.
         batch_size: pictures, or clips in the video stage, a step.
         data: data sets by name, rendered when missing.
-        mixed_precision: "bf16" runs matrix products and convolutions in bfloat16 (weights, sums and attention stay
-            float32): half the time on processors that have it, several times as long on those that lack it.
+        mixed_precision: "bf16" runs matrix products and convolutions in bfloat16 (weights, sums and attention
+            stay float32): faster where the processor has it, far slower where it lacks it.
         seed: seeds weights, order and noise.
         save_minutes: how often the state is written.
     """
 
-    stage: Literal["autoencoder", "image", "video"]
+    stage: Literal["autoencoder", "image", "video", "depth", "judges"]
     steps: int
     batch_size: int
     optimizer: OptimizerConfig
@@ -87,10 +87,26 @@ class VideoConfig(DiffusionConfig):
     window: int = 16
 
 
+class DepthConfig(StageConfig):
+    """The depth estimator; `imagenet` starts its encoder from ImageNet weights."""
+
+    stage: Literal["depth"]
+    imagenet: bool = True
+    gradient_weight: float = 0.5
+
+
+class JudgesConfig(StageConfig):
+    """The classifiers that the suite asks."""
+
+    stage: Literal["judges"]
+
+
 _CONFIGS: dict[str, type[StageConfig]] = {
     "autoencoder": AutoencoderConfig,
     "image": ImageConfig,
     "video": VideoConfig,
+    "depth": DepthConfig,
+    "judges": JudgesConfig,
 }
 
 

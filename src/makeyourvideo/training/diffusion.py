@@ -2,13 +2,14 @@
 
 Both predict the velocity from noised latents, depth and text. In terms of the clean latents the loss weighs
 min(max(SNR, 1), gamma): min-SNR from above (Hang et al., arXiv 2303.09556, eq. 8), truncated SNR from below
-(Salimans & Ho, arXiv 2202.00512, section 4), because at high noise, where min-SNR alone weighs next to nothing, the
-text is all there is to tell the colours from.
+(Salimans & Ho, arXiv 2202.00512, section 4), because at high noise, where min-SNR alone weighs next to
+nothing, the text is all there is to tell the colours from.
 """
 
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from makeyourvideo.models.unet import VideoUNet
 from makeyourvideo.training.config import DiffusionConfig, ImageConfig, VideoConfig
 from makeyourvideo.training.data import draw_clips, open_data, step_generator
 from makeyourvideo.training.latents import encode_dataset, latents_file, open_latents
+from makeyourvideo.training.record import words_of, write_record
 from makeyourvideo.training.tokenizer import train_tokenizer
 
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
@@ -78,6 +80,11 @@ class DiffusionStage:
         self.scheduler.save_pretrained(model / "scheduler")
         parts = ("vae", "unet", "text_encoder", "tokenizer", "scheduler")
         write_index(model, {part: CLASSES[part] for part in parts}, **self.config.sampling)
+        write_record(model, self.model, self.config, **self._learnt())
+
+    def _learnt(self) -> dict[str, Any]:
+        """What the stage adds to the record besides its config."""
+        return {}
 
     @property
     def modules(self) -> nn.ModuleDict:
@@ -125,12 +132,16 @@ class ImageStage(DiffusionStage):
         self.modules.train()
 
     def _tokenizer(self, config: ImageConfig) -> CLIPTokenizer:
-        captions = (
-            caption for data in self.data.values() for wordings in data.captions for caption in wordings
-        )
         return train_tokenizer(
-            captions, config.vocabulary_size, config.text_encoder["max_position_embeddings"]
+            self._captions(), config.vocabulary_size, config.text_encoder["max_position_embeddings"]
         )
+
+    def _captions(self) -> Iterator[str]:
+        return (caption for data in self.data.values() for wordings in data.captions for caption in wordings)
+
+    def _learnt(self) -> dict[str, Any]:
+        first = next(iter(self.data.values()))
+        return {"words": words_of(self._captions()), "world": first.config.world.model_dump(mode="json")}
 
 
 class VideoStage(DiffusionStage):

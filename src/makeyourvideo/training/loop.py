@@ -48,7 +48,7 @@ def train(config: StageConfig, modules: nn.ModuleDict, loss: Loss, folder: Path)
 
     Afterwards `modules` hold the averaged weights.
     """
-    accelerator = Accelerator(mixed_precision=config.mixed_precision)
+    accelerator = Accelerator()
     settings = config.optimizer
     trained = [parameter for parameter in modules.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(
@@ -60,7 +60,8 @@ def train(config: StageConfig, modules: nn.ModuleDict, loss: Loss, folder: Path)
     if saved.exists():
         state.load(saved)
     _truncate_log(log, state.step)
-    dtype = torch.bfloat16 if config.mixed_precision == "bf16" else torch.float32
+    halved = config.mixed_precision == "bf16"
+    dtype = torch.bfloat16 if halved else torch.float32
     peak, counter, work = matmul_peak(dtype), FlopCounterMode(display=False), 0
     last_save = time.monotonic()
     with log.open("a") as lines:
@@ -70,7 +71,10 @@ def train(config: StageConfig, modules: nn.ModuleDict, loss: Loss, folder: Path)
             for group in optimizer.param_groups:
                 group["lr"] = rate
             torch.manual_seed(config.seed * 1_000_003 + state.step)
-            with accelerator.autocast(), nullcontext() if work else counter:
+            with (
+                torch.autocast(accelerator.device.type, dtype, enabled=halved),
+                nullcontext() if work else counter,
+            ):
                 value = loss(state.step)
             work = work or 3 * counter.get_total_flops()
             accelerator.backward(value)

@@ -8,13 +8,17 @@ from makeyourvideo.errors import InputError
 from makeyourvideo.training.autoencoder import AutoencoderStage
 from makeyourvideo.training.config import (
     AutoencoderConfig,
+    DepthConfig,
     ImageConfig,
+    JudgesConfig,
     StageConfig,
     VideoConfig,
     read_config,
 )
 from makeyourvideo.training.data import prepare_data
+from makeyourvideo.training.depth import DepthStage
 from makeyourvideo.training.diffusion import ImageStage, VideoStage, prepare_latents
+from makeyourvideo.training.judges import JudgesStage
 from makeyourvideo.training.loop import Step, train
 from makeyourvideo.training.plot import plot_log
 
@@ -36,11 +40,11 @@ def run_stage(
     `folder` then holds `state.pt`, `log.jsonl`, `loss.png` and `model/`: the model folder so far.
 
     Args:
-        stage: "autoencoder", "image" or "video".
+        stage: "autoencoder", "image", "video", "depth" or "judges".
         config_path: the stage's YAML file.
         folder: of the run.
         data: folder of the rendered data sets, which are made where they are missing.
-        model: the model folder that the stage before wrote; none before the autoencoder.
+        model: the model folder that the stage before wrote, where a stage builds on another.
 
     Raises:
         InputError: the config is wrong, or the stage needs the model of the one before.
@@ -57,9 +61,13 @@ def run_stage(
 
 def _stage(
     config: StageConfig, data: Path, model: Path | None
-) -> Generator[Preparing, None, AutoencoderStage | ImageStage | VideoStage]:
+) -> Generator[Preparing, None, AutoencoderStage | DepthStage | ImageStage | JudgesStage | VideoStage]:
     if isinstance(config, AutoencoderConfig):
         return AutoencoderStage(config, data)
+    if isinstance(config, DepthConfig):
+        return DepthStage(config, data)
+    if isinstance(config, JudgesConfig):
+        return JudgesStage(config, data)
     if model is None or not (model / "vae").is_dir():
         raise InputError("--model", "the model folder that the stage before wrote", str(model))
     assert isinstance(config, ImageConfig | VideoConfig)

@@ -16,7 +16,7 @@ from makeyourvideo.outputs import written_whole
 from makeyourvideo.structure.depth import DepthVideo
 from makeyourvideo.world.captions import caption
 from makeyourvideo.world.render import render
-from makeyourvideo.world.scene import WorldConfig, sample_scene
+from makeyourvideo.world.scene import Scene, WorldConfig, sample_scene
 
 _SHARD = 128
 _WORDINGS = 6
@@ -40,15 +40,23 @@ class Dataset:
     Attributes:
         frames: uint8 `(frames, height, width, 3)`, one array a scene.
         depth: `DepthVideo.values` normalised over the clip, float16 `(frames, height, width)`, one a scene.
+        surfaces: int8 `(frames, height, width)`, one a scene: -1 sky, 0 floor, k + 1 for object k.
         captions: several wordings, one list a scene.
+        config: what the scenes were sampled from.
     """
 
     frames: list[NDArray[np.uint8]]
     depth: list[NDArray[np.float16]]
+    surfaces: list[NDArray[np.int8]]
     captions: list[list[str]]
+    config: DatasetConfig
 
     def __len__(self) -> int:
         return len(self.captions)
+
+    def scene(self, index: int) -> Scene:
+        """Sample scene `index` again: what its pictures show."""
+        return sample_scene(self.config.first_seed + index, self.config.world)
 
 
 def build_dataset(config: DatasetConfig, folder: Path, workers: int = 2) -> Iterator[tuple[int, int]]:
@@ -81,11 +89,12 @@ def open_dataset(folder: Path) -> Dataset:
         FileNotFoundError: a shard is missing.
     """
     config = DatasetConfig.model_validate_json((folder / "dataset.json").read_text())
-    dataset = Dataset([], [], [])
+    dataset = Dataset([], [], [], [], config)
     for shard in range(-(-config.count // _SHARD)):
         home = _shard_folder(folder, shard)
         dataset.frames.extend(np.load(home / "frames.npy", mmap_mode="r"))
         dataset.depth.extend(np.load(home / "depth.npy", mmap_mode="r"))
+        dataset.surfaces.extend(np.load(home / "surfaces.npy", mmap_mode="r"))
         dataset.captions.extend(json.loads((home / "captions.json").read_text()))
     return dataset
 
@@ -95,7 +104,7 @@ def _shard_folder(folder: Path, shard: int) -> Path:
 
 
 def _render_shard(config: DatasetConfig, folder: Path, shard: int) -> None:
-    frames, depth, captions = [], [], []
+    frames, depth, surfaces, captions = [], [], [], []
     for seed in range(
         config.first_seed + shard * _SHARD, config.first_seed + min((shard + 1) * _SHARD, config.count)
     ):
@@ -105,9 +114,11 @@ def _render_shard(config: DatasetConfig, folder: Path, shard: int) -> None:
         clip = render(scene.at(slice(start, start + config.num_frames)), config.world.size)
         frames.append(clip.frames)
         depth.append(DepthVideo.from_metric_depth(clip.depth).values.astype(np.float16))
+        surfaces.append(clip.surfaces)
         captions.append([caption(scene, wording) for wording in range(_WORDINGS)])
     with written_whole(_shard_folder(folder, shard)) as partial_folder:
         partial_folder.mkdir()
         np.save(partial_folder / "frames.npy", np.stack(frames))
         np.save(partial_folder / "depth.npy", np.stack(depth))
+        np.save(partial_folder / "surfaces.npy", np.stack(surfaces))
         (partial_folder / "captions.json").write_text(json.dumps(captions))

@@ -10,8 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from makeyourvideo.structure.raycast import RayCaster
+from makeyourvideo.world.colors import linear_to_srgb
+from makeyourvideo.world.finishes import paint, shine
+from makeyourvideo.world.floors import FLOORS
+from makeyourvideo.world.geometry import Shape, build_hills
 from makeyourvideo.world.scene import Scene
-from makeyourvideo.world.surfaces import FLOORS, SKIES, Sky, linear_to_srgb, paint, sky_color
+from makeyourvideo.world.skies import SKIES, Sky, sky_color
+from makeyourvideo.world.styles import STYLES
 
 Floats = NDArray[np.float32]
 SKY, FLOOR = -1, 0  # surface numbers; thing k has number k + 1
@@ -25,14 +30,17 @@ class Samples:
     """What a bundle of rays met.
 
     `points` are in the surface's own frame in units of its size (the world's for the floor); `light` is the
-    irradiance that multiplies the albedo, `gloss` what is added to it.
+    irradiance that multiplies the albedo, `gloss` what is added to it, `rim` 0 where the surface faces the
+    camera and 1 where it is seen edge-on.
     """
 
     surface: NDArray[np.int32]
     points: Floats
     depth: Floats
+    normals: Floats
     light: Floats
     gloss: Floats
+    rim: Floats
     directions: Floats
 
 
@@ -45,7 +53,7 @@ class Clip:
         depth: metric z along the optical axis `(f, h, w)`, infinite in the sky.
         surfaces: int8 `(f, h, w)`: -1 sky, 0 floor, k + 1 for thing k.
         points: where each pixel's centre lies on its surface, in the surface's own frame `(f, h, w, 3)`.
-        light: irradiance `(f, h, w, 3)`; albedo times light is the linear picture, gloss and fog aside.
+        light, gloss, rim: what shades them, `(f, h, w, 3)`, `(f, h, w, 3)` and `(f, h, w, 1)`.
     """
 
     scene: Scene
@@ -54,11 +62,21 @@ class Clip:
     surfaces: NDArray[np.int8]
     points: Floats
     light: Floats
+    gloss: Floats
+    rim: Floats
+
+    def repaint(self, inside: NDArray[np.bool_], color: str, finish: str) -> NDArray[np.uint8]:
+        """Return the pixels `inside` `(f, h, w)`, lines aside, as if they were of `color` and `finish`."""
+        albedo = paint(self.points[inside], color, finish)
+        style = STYLES[self.scene.style]
+        linear = style.grade(style.shade(albedo, self.light[inside], self.gloss[inside], self.rim[inside]))
+        return (linear_to_srgb(linear) * 255 + 0.5).astype(np.uint8)
 
 
 def render(scene: Scene, size: int = 128) -> Clip:
     """Render every frame of `scene` as a square of `size` pixels."""
-    sky = SKIES[scene.sky]
+    sky, style = SKIES[scene.sky], STYLES[scene.style]
+    ground = _ground(scene)
     centres = (
         np.stack(np.meshgrid(np.arange(size), np.arange(size)), axis=-1).reshape(-1, 2).astype(np.float32)
     )
@@ -67,14 +85,17 @@ def render(scene: Scene, size: int = 128) -> Clip:
     for index in range(len(scene.cameras)):
         poses = np.stack([thing.poses[index] for thing in scene.things])
         if caster is None or posed is None or not np.array_equal(poses, posed):
-            caster, posed = _build_caster(scene, index), poses
-        samples = _cast(scene, index, caster, sky, centres, size)
+            caster, posed = _build_caster(scene, ground, index), poses
+        samples = _cast(scene, index, caster, ground, centres, size)
         linear = _shade(scene, samples, sky)
         ragged = _ragged(linear.reshape(size, size, 3), samples.surface.reshape(size, size))
         if len(ragged):
             finer = (centres[ragged][:, None] + _GRAIN).reshape(-1, 2)
-            finer_linear = _shade(scene, _cast(scene, index, caster, sky, finer, size), sky)
+            finer_linear = _shade(scene, _cast(scene, index, caster, ground, finer, size), sky)
             linear[ragged] = np.minimum(finer_linear, 1).reshape(-1, 4, 3).mean(axis=1)
+        if style.outline is not None:
+            share = _lines(samples, size).reshape(-1, 1)
+            linear += (style.outline - linear) * share
         rendered.append((samples, linear))
     picture = np.stack([linear_to_srgb(linear) for _, linear in rendered]).reshape(-1, size, size, 3)
 
@@ -89,6 +110,8 @@ def render(scene: Scene, size: int = 128) -> Clip:
         surfaces=gather("surface").astype(np.int8),
         points=gather("points"),
         light=gather("light"),
+        gloss=gather("gloss"),
+        rim=gather("rim"),
     )
 
 
@@ -131,16 +154,31 @@ def flow(clip: Clip) -> tuple[Floats, NDArray[np.bool_]]:
     return np.stack(flows), np.stack(seen)
 
 
-def _build_caster(scene: Scene, index: int) -> RayCaster:
+def _ground(scene: Scene) -> Shape:
+    """A plain up to the horizon, with hills around where the scene has them; in world coordinates."""
     corner = _EXTENT * np.array([[-1, 0, -1], [1, 0, -1], [1, 0, 1], [-1, 0, 1]], dtype=np.float32)
-    soups = [corner[[[0, 2, 1], [0, 3, 2]]]]
+    plain = Shape(
+        corner[[[0, 2, 1], [0, 3, 2]]], np.tile(np.array([0, 1, 0], dtype=np.float32), (2, 3, 1)), bottom=0.0
+    )
+    if not scene.hills:
+        return plain
+    hills = build_hills(scene.seed, inner=scene.hills, outer=0.6 * _EXTENT)
+    return Shape(
+        np.concatenate([plain.corners, hills.corners]),
+        np.concatenate([plain.normals, hills.normals]),
+        bottom=0.0,
+    )
+
+
+def _build_caster(scene: Scene, ground: Shape, index: int) -> RayCaster:
+    soups = [ground.corners]
     for thing in scene.things:
         pose = thing.poses[index]
         soups.append((thing.shape.corners @ pose[:3, :3].T * thing.size + pose[:3, 3]).astype(np.float32))
     return RayCaster(soups)
 
 
-def _cast(scene: Scene, index: int, caster: RayCaster, sky: Sky, pixels: Floats, size: int) -> Samples:
+def _cast(scene: Scene, index: int, caster: RayCaster, ground: Shape, pixels: Floats, size: int) -> Samples:
     """Follow one ray through each of `pixels` `(n, 2)`, and one more from there to the sun."""
     camera = scene.cameras[index].astype(np.float32)
     scale = scene.focal * size / 2
@@ -153,17 +191,22 @@ def _cast(scene: Scene, index: int, caster: RayCaster, sky: Sky, pixels: Floats,
     met = hits.mesh >= 0
     world = np.where(met[:, None], origins + np.where(met, hits.distance, 0)[:, None] * directions, units)
     points, normals = world.copy(), np.zeros_like(world)
-    normals[:, 1] = 1
-    for number, thing in enumerate(scene.things, start=1):
+    for number in range(len(scene.things) + 1):
         mask = np.flatnonzero(hits.mesh == number)
-        pose = thing.poses[index].astype(np.float32)
-        points[mask] = (world[mask] - pose[:3, 3]) @ pose[:3, :3] / thing.size
-        corners = thing.shape.normals[hits.triangle[mask]]
+        corners = (scene.things[number - 1].shape if number else ground).normals[hits.triangle[mask]]
         u, v = hits.u[mask, None], hits.v[mask, None]
-        normals[mask] = ((1 - u - v) * corners[:, 0] + u * corners[:, 1] + v * corners[:, 2]) @ pose[:3, :3].T
+        normals[mask] = (1 - u - v) * corners[:, 0] + u * corners[:, 1] + v * corners[:, 2]
+        if number:
+            thing = scene.things[number - 1]
+            pose = thing.poses[index].astype(np.float32)
+            points[mask] = (world[mask] - pose[:3, 3]) @ pose[:3, :3] / thing.size
+            normals[mask] = normals[mask] @ pose[:3, :3].T
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
-    light, gloss = _illuminate(scene, caster, sky, world, normals, units, met, hits.mesh)
-    return Samples(hits.mesh, points, hits.distance, light, gloss, units)
+    facing = -(normals * units).sum(axis=1, keepdims=True)
+    normals = np.where(facing < -0.2, -normals, normals)  # sheets of furniture are seen from both sides
+    light, gloss = _illuminate(scene, caster, world, normals, units, hits.mesh)
+    rim = np.where(hits.mesh[:, None] > FLOOR, 1 - np.clip(np.abs(facing), 0, 1), 0)
+    return Samples(hits.mesh, points, hits.distance, normals, light, gloss, rim.astype(np.float32), units)
 
 
 def _sun_direction(scene: Scene, sky: Sky) -> Floats:
@@ -175,17 +218,16 @@ def _sun_direction(scene: Scene, sky: Sky) -> Floats:
 def _illuminate(
     scene: Scene,
     caster: RayCaster,
-    sky: Sky,
     world: Floats,
     normals: Floats,
     units: Floats,
-    met: NDArray[np.bool_],
     surface: NDArray[np.int32],
 ) -> tuple[Floats, Floats]:
-    """Lambert's law with a hard shadow, ambient light from above, and a Blinn-Phong highlight on things."""
+    """Light: Lambert's law, hard shadows, ambient from above. Gloss: Blinn-Phong, and the sky in metal."""
+    sky = SKIES[scene.sky]
     sun = _sun_direction(scene, sky)
     facing = np.maximum(normals @ sun, 0)
-    asked = np.flatnonzero(met & (facing > 0))
+    asked = np.flatnonzero((surface > SKY) & (facing > 0))
     shadowed = caster.occluded(
         world[asked] + 2e-3 * normals[asked], np.broadcast_to(sun, (len(asked), 3)).copy()
     )
@@ -194,25 +236,60 @@ def _illuminate(
     light = facing[:, None] * sky.sun + above[:, None] * sky.ambient
     halfway = sun - units
     halfway /= np.linalg.norm(halfway, axis=1, keepdims=True)
-    shine = np.where(
-        (facing > 0) & (surface > FLOOR), np.maximum((normals * halfway).sum(axis=1), 0) ** 40, 0
-    )
-    return light.astype(np.float32), (0.35 * shine[:, None] * sky.sun).astype(np.float32)
+    shininess = np.where(facing > 0, np.maximum((normals * halfway).sum(axis=1), 0) ** 40, 0)
+    gloss = np.zeros_like(light)
+    for number, thing in enumerate(scene.things, start=1):
+        mask = np.flatnonzero(surface == number)
+        finish = shine(thing.finish)
+        gloss[mask] = finish.highlight * shininess[mask, None] * sky.sun
+        if finish.mirror:
+            outgoing = (
+                units[mask] - 2 * (units[mask] * normals[mask]).sum(axis=1, keepdims=True) * normals[mask]
+            )
+            below = np.clip(0.5 - 4 * outgoing[:, 1:2], 0, 1)
+            seen = sky_color(outgoing, sky) * (1 - below) + 0.25 * sky.ambient * below
+            gloss[mask] += finish.mirror * seen
+    return light.astype(np.float32), gloss.astype(np.float32)
 
 
 def _shade(scene: Scene, samples: Samples, sky: Sky) -> Floats:
-    """Return the linear picture `(rays, 3)`."""
+    """Return the linear picture `(rays, 3)`, lines aside."""
+    style = STYLES[scene.style]
     linear = sky_color(samples.directions, sky)
-    ground = np.flatnonzero(samples.surface == FLOOR)
-    albedo = FLOORS[scene.floor](samples.points[ground][:, [0, 2]])
-    lit = albedo * samples.light[ground]
-    haze = np.minimum((samples.depth[ground] * _FOG)[:, None] ** 2, 1)
-    linear[ground] = lit + (sky.horizon - lit) * haze
-    for number, thing in enumerate(scene.things, start=1):
+    for number in range(len(scene.things) + 1):
         mask = np.flatnonzero(samples.surface == number)
-        albedo = paint(samples.points[mask], thing.color, thing.pattern)
-        linear[mask] = albedo * samples.light[mask] + samples.gloss[mask]
-    return linear
+        points = samples.points[mask]
+        if number == FLOOR:
+            albedo = FLOORS[scene.floor](points[:, [0, 2]])
+        else:
+            thing = scene.things[number - 1]
+            albedo = paint(points, thing.color, thing.finish)
+        lit = style.shade(albedo, samples.light[mask], samples.gloss[mask], samples.rim[mask])
+        if number == FLOOR:
+            lit = lit + (sky.horizon - lit) * np.minimum((samples.depth[mask] * _FOG)[:, None] ** 2, 1)
+        linear[mask] = lit
+    return style.grade(linear)
+
+
+def _lines(samples: Samples, size: int) -> Floats:
+    """Share of ink in each pixel `(size, size)`: along borders between surfaces and folds of things."""
+    surface = samples.surface.reshape(size, size)
+    depth, normals = samples.depth.reshape(size, size), samples.normals.reshape(size, size, 3)
+    ink = np.zeros((size, size), dtype=np.float32)
+    for axis in (0, 1):
+        first, second = (slice(0, -1), slice(None)), (slice(1, None), slice(None))
+        if axis:
+            first, second = first[::-1], second[::-1]
+        thing = (surface[first] > FLOOR) & (surface[second] > FLOOR)
+        with np.errstate(invalid="ignore"):
+            jump = np.abs(depth[first] - depth[second]) > 0.06 * np.minimum(depth[first], depth[second])
+        fold = (normals[first] * normals[second]).sum(axis=-1) < 0.5
+        line = (surface[first] != surface[second]) | (thing & (jump | fold))
+        ink[first] = np.maximum(ink[first], line)
+        ink[second] = np.maximum(ink[second], line)
+    padded = np.pad(ink, 1, mode="edge")
+    blurred = (padded[:-2, 1:-1] + padded[2:, 1:-1] + padded[1:-1, :-2] + padded[1:-1, 2:]) / 8 + ink / 2
+    return (0.9 * blurred).astype(np.float32)
 
 
 def _ragged(linear: Floats, surface: NDArray[np.int32]) -> NDArray[np.intp]:

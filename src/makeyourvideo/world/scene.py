@@ -7,8 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from makeyourvideo.world.geometry import FAMILIES, Shape, build_shape
-from makeyourvideo.world.surfaces import COLORS, FLOORS, PATTERNS, SKIES
+from makeyourvideo.world.colors import COLORS
+from makeyourvideo.world.finishes import FINISHES, MATERIALS
+from makeyourvideo.world.floors import FLOORS, NATURAL
+from makeyourvideo.world.furniture import FURNITURE
+from makeyourvideo.world.geometry import FAMILIES, HELD_OUT_FAMILIES, Shape, build_shape
+from makeyourvideo.world.skies import SKIES
+from makeyourvideo.world.styles import STYLES
 
 Poses = NDArray[np.float64]
 MOVES = ("still", "spin", "slide", "roll", "bounce")
@@ -16,19 +21,30 @@ _Name = TypeVar("_Name", str, int)
 CAMERAS = ("orbit", "dolly", "pan", "shake", "stand")
 
 
+_FAMILY_WEIGHTS = {"ball": 2.0, "cube": 2.0, "cylinder": 2.0, "cone": 2.0}
+_FINISH_WEIGHTS = {"plain": 3.0, "wooden": 0.6, "stone": 0.6, "metal": 0.6, "brick": 0.6}
+
+
 class WorldConfig(BaseModel):
-    """What the world may show; weights need not add up to 1."""
+    """What the world may show; weights need not add up to 1.
+
+    `hills` is the share of natural floors that hills stand around.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     families: dict[str, float] = {
-        name: 2.0 if name in ("ball", "cube", "cylinder", "cone") else 0.6 for name in FAMILIES
+        name: _FAMILY_WEIGHTS.get(name, 0.25 if name in FURNITURE else 0.8)
+        for name in FAMILIES
+        if name not in HELD_OUT_FAMILIES
     }
     colors: tuple[str, ...] = tuple(COLORS)
-    patterns: dict[str, float] = {name: 2.0 if name == "plain" else 1.0 for name in PATTERNS}
+    finishes: dict[str, float] = {name: _FINISH_WEIGHTS.get(name, 1.0) for name in FINISHES}
     floors: tuple[str, ...] = tuple(FLOORS)
     skies: tuple[str, ...] = tuple(SKIES)
-    objects: dict[int, float] = {1: 4.0, 2: 4.0, 3: 2.0}
+    styles: dict[str, float] = {name: 6.0 if name == "realistic" else 1.0 for name in STYLES}
+    hills: float = 0.3
+    objects: dict[int, float] = {1: 4.0, 2: 4.0, 3: 2.0, 4: 1.0}
     size: int = 128
     num_frames: int = 16
     fps: float = 8.0
@@ -36,15 +52,23 @@ class WorldConfig(BaseModel):
 
 @dataclass(frozen=True)
 class Thing:
-    """One object: what it is, how it looks and its rigid pose `(frames, 4, 4)`, object to world."""
+    """One object: what it is, how it looks and its rigid pose `(frames, 4, 4)`, object to world.
+
+    Materials (wooden, stone, …) bring their own colours, so `color` is none there.
+    """
 
     family: str
-    color: str
-    pattern: str
+    color: str | None
+    finish: str
     size: float
     shape_seed: int
     move: str
     poses: Poses = field(repr=False, compare=False)
+
+    @property
+    def looks(self) -> tuple[str, str]:
+        """What tells it from others: its family, and its colour or material."""
+        return self.family, self.color or self.finish
 
     @property
     def shape(self) -> Shape:
@@ -56,13 +80,16 @@ class Thing:
 class Scene:
     """Everything the renderer needs.
 
-    `cameras` is `(frames, 4, 4)`, camera to world, +x right, +y up, +z ahead.
+    `cameras` is `(frames, 4, 4)`, camera to world, +x right, +y up, +z ahead; `hills` is the radius of the
+    plain that hills stand around, 0 without hills.
     """
 
     seed: int
     things: tuple[Thing, ...]
     floor: str
     sky: str
+    style: str
+    hills: float
     camera_move: str
     cameras: Poses = field(repr=False, compare=False)
     focal: float
@@ -86,13 +113,20 @@ def sample_scene(seed: int, config: WorldConfig | None = None, num_frames: int |
     seconds = np.arange(num_frames or config.num_frames) / config.fps
     things = _sample_things(rng, config, seconds)
     move = str(rng.choice(CAMERAS, p=[0.35, 0.2, 0.15, 0.1, 0.2]))
+    style = _pick(rng, config.styles)
+    sky = str(rng.choice(config.skies))
+    floor = str(rng.choice(config.floors))
+    cameras = _sample_cameras(rng, move, things, seconds)
+    reach = float(np.linalg.norm(cameras[:, [0, 2], 3], axis=1).max())
     return Scene(
         seed=seed,
         things=things,
-        floor=str(rng.choice(config.floors)),
-        sky=str(rng.choice(config.skies)),
+        floor=floor,
+        sky="night" if style == "neon" else sky,
+        style=style,
+        hills=reach + 0.5 if floor in NATURAL and rng.random() < config.hills else 0.0,
         camera_move=move,
-        cameras=_sample_cameras(rng, move, things, seconds),
+        cameras=cameras,
         focal=float(rng.uniform(1.3, 1.7)),
         sun_azimuth=float(rng.uniform(0, 2 * np.pi)),
     )
@@ -107,8 +141,8 @@ def _sample_things(
     for _ in range(60):
         if len(things) == wanted:
             break
-        thing = _sample_thing(rng, config, seconds, spread=0.2 + 0.55 * wanted)
-        alike = any((thing.family, thing.color) == (other.family, other.color) for other in things)
+        thing = _sample_thing(rng, config, seconds, spread=0.1 + 0.5 * wanted)
+        alike = any(thing.looks == other.looks for other in things)
         if not alike and all(_apart(thing, other) for other in things):
             things.append(thing)
     return tuple(sorted(things, key=lambda thing: -thing.size))
@@ -124,13 +158,15 @@ def _sample_thing(
 ) -> Thing:
     family = _pick(rng, config.families)
     rolls = family in ("ball", "blob")
-    size = float(rng.uniform(0.7, 1.15))
+    size = float(rng.uniform(0.75, 1.2))
+    finish = _pick(rng, config.finishes)
+    color = str(rng.choice(config.colors))
     shape_seed = int(rng.integers(16))
     move = str(rng.choice([name for name in MOVES if name != "roll" or rolls]))
     return Thing(
         family=family,
-        color=str(rng.choice(config.colors)),
-        pattern=_pick(rng, config.patterns),
+        color=None if finish in MATERIALS else color,
+        finish=finish,
         size=size,
         shape_seed=shape_seed,
         move=move,
@@ -185,7 +221,7 @@ def _sample_cameras(
     reach = max(
         np.linalg.norm(thing.poses[:, :3, 3] - target, axis=1).max() + 0.6 * thing.size for thing in things
     )
-    distance = reach * rng.uniform(1.1, 1.6) + rng.uniform(0.9, 1.6)
+    distance = reach * rng.uniform(1.0, 1.4) + rng.uniform(0.8, 1.3)
     azimuth = np.full_like(seconds, rng.uniform(0, 2 * np.pi))
     middle = seconds - seconds.mean()
     along = np.full_like(seconds, distance)

@@ -1,0 +1,67 @@
+"""A small classifier: what a picture shows, for the measures that need an eye."""
+
+from collections.abc import Mapping
+
+import torch
+from diffusers import ConfigMixin, ModelMixin
+from diffusers.configuration_utils import register_to_config
+from torch import Tensor, nn
+from torch.nn.functional import interpolate, pad, silu
+
+
+class Judge(ModelMixin, ConfigMixin):
+    """Convolutions down to one vector, and a linear head for each question.
+
+    Args:
+        questions: the possible answers to each question.
+        in_channels: 3, or 4 with a mask.
+        widths: channels after each halving.
+    """
+
+    @register_to_config
+    def __init__(
+        self,
+        questions: Mapping[str, tuple[str, ...]],
+        in_channels: int = 3,
+        widths: tuple[int, ...] = (32, 64, 96, 128),
+    ) -> None:
+        super().__init__()
+        entering = [in_channels, *widths[:-1]]
+        self.halvings = nn.ModuleList(
+            nn.Conv2d(channels, width, 3, stride=2, padding=1)
+            for channels, width in zip(entering, widths, strict=True)
+        )
+        self.convs = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for width in widths)
+        self.norms = nn.ModuleList(nn.GroupNorm(8, width) for width in widths)
+        self.heads = nn.ModuleDict(
+            {question: nn.Linear(2 * widths[-1], len(answers)) for question, answers in questions.items()}
+        )
+
+    def forward(self, pictures: Tensor) -> dict[str, Tensor]:
+        """Map pictures `b c h w` in [-1, 1] to the logits `b answers` of each question."""
+        hidden = pictures
+        for halve, norm, conv in zip(self.halvings, self.norms, self.convs, strict=True):
+            hidden = silu(halve(hidden))
+            hidden = hidden + silu(conv(norm(hidden)))
+        pooled = torch.cat([hidden.mean(dim=(2, 3)), hidden.amax(dim=(2, 3))], dim=1)
+        return {question: head(pooled) for question, head in self.heads.items()}
+
+
+CROP = 64
+
+
+def object_crop(picture: Tensor, mask: Tensor) -> Tensor:
+    """Cut an object out: picture `3 h w` and mask `h w` -> `4 64 64`, a square around the mask and the mask.
+
+    Raises:
+        ValueError: the mask is empty.
+    """
+    rows, columns = mask.any(dim=1).nonzero().flatten(), mask.any(dim=0).nonzero().flatten()
+    if not len(rows):
+        raise ValueError("a mask of at least one pixel, got an empty one")
+    top, left = int(rows[0]), int(columns[0])
+    side = max(int(rows[-1]) - top, int(columns[-1]) - left) + 5
+    joined = torch.cat([picture, mask[None].to(picture.dtype) * 2 - 1])
+    joined = pad(joined[None], (2, side, 2, side), mode="constant", value=-1.0)
+    square = joined[..., top : top + side, left : left + side]
+    return interpolate(square, size=(CROP, CROP), mode="bilinear", antialias=side > CROP)[0]

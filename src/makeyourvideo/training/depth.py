@@ -1,0 +1,82 @@
+"""The depth estimator, trained on single frames of the world."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d
+
+from makeyourvideo.models.depth_estimator import DepthEstimator
+from makeyourvideo.training.config import DepthConfig
+from makeyourvideo.training.data import draw_clips, open_data, step_generator, to_signed
+
+
+class DepthStage:
+    """Modules and loss of the stage; the loss is that of MiDaS (arXiv 1907.01341, section 5)."""
+
+    def __init__(self, config: DepthConfig, data: Path) -> None:
+        torch.manual_seed(config.seed)
+        self.config = config
+        self.data = open_data(config, data)
+        estimator = DepthEstimator()
+        if config.imagenet:
+            estimator.load_imagenet()
+        self.estimator = estimator.to(memory_format=torch.channels_last).train()
+        self.modules = nn.ModuleDict({"depth_estimator": estimator})
+
+    def loss(self, step: int) -> Tensor:
+        """Return the mean loss over the pictures of a step."""
+        rng = step_generator(self.config, step)
+        drawn = draw_clips(rng, self.data, self.config.batch_size, num_frames=1)
+        frames = np.stack([self.data[name].frames[scene][which][0] for name, scene, which in drawn])
+        depth = np.stack([self.data[name].depth[scene][which][0] for name, scene, which in drawn])
+        pictures = _varied(to_signed(frames), rng)
+        target = torch.from_numpy(depth).float()
+        if rng.random() < 0.5:
+            pictures, target = pictures.flip(-1), target.flip(-1)
+        device = self.estimator.device
+        predicted = self.estimator(pictures.to(device).contiguous(memory_format=torch.channels_last))
+        return invariant_loss(predicted.float(), target.to(device), self.config.gradient_weight)
+
+    def finish(self, model: Path) -> None:
+        """Write `depth_estimator/`."""
+        self.estimator.save_pretrained(model / "depth_estimator")
+
+
+def invariant_loss(predicted: Tensor, target: Tensor, gradient_weight: float) -> Tensor:
+    """Mean error of inverse depth `b h w` after the best scale and shift of each picture.
+
+    Plus the error of its differences at four scales (equations 5, 7 and 11 of MiDaS), so that silhouettes
+    are sharp. In units of the target's mean absolute deviation.
+    """
+    residual = (align(predicted, target) - target) / deviation(target)
+    edges = torch.zeros((), device=residual.device)
+    for scale in range(4):
+        coarse = avg_pool2d(residual[:, None], 2**scale) if scale else residual[:, None]
+        edges = edges + coarse.diff(dim=-1).abs().mean() + coarse.diff(dim=-2).abs().mean()
+    return residual.abs().mean() + gradient_weight * edges
+
+
+def align(predicted: Tensor, target: Tensor) -> Tensor:
+    """Fit each picture's scale and shift by least squares (MiDaS, equation 4); both are `b h w`."""
+    mean, target_mean = predicted.mean(dim=(1, 2), keepdim=True), target.mean(dim=(1, 2), keepdim=True)
+    centred = predicted - mean
+    covariance = (centred * (target - target_mean)).mean(dim=(1, 2), keepdim=True)
+    scale = covariance / centred.square().mean(dim=(1, 2), keepdim=True).clamp(min=1e-8)
+    return scale * centred + target_mean
+
+
+def deviation(target: Tensor) -> Tensor:
+    """Mean absolute deviation from the mean of each picture, `b 1 1`."""
+    centred = target - target.mean(dim=(1, 2), keepdim=True)
+    return centred.abs().mean(dim=(1, 2), keepdim=True).clamp(min=1e-3)
+
+
+def _varied(pictures: Tensor, rng: np.random.Generator) -> Tensor:
+    """Change gain, gamma and colour balance of each picture: cameras differ, depth does not."""
+    shape = (len(pictures), 1, 1, 1)
+    gamma = torch.from_numpy(np.exp(rng.normal(0, 0.25, shape))).float()
+    gain = torch.from_numpy(np.exp(rng.normal(0, 0.12, (len(pictures), 3, 1, 1)))).float()
+    noise = torch.randn_like(pictures) * 0.02
+    return (((pictures / 2 + 0.5).clamp(0, 1) ** gamma * gain + noise).clamp(0, 1) * 2 - 1).float()

@@ -1,0 +1,38 @@
+"""`training.json` in a model folder: what made it, stage by stage, and the words it was trained on."""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from makeyourvideo.model_folder import TRAINING_RECORD
+from makeyourvideo.training.config import StageConfig
+
+
+def write_record(model: Path, previous: Path | None, config: StageConfig, **added: Any) -> None:
+    """Write the record of the stage before, with this stage's config and code, and what is `added`."""
+    before = previous / TRAINING_RECORD if previous else None
+    record = json.loads(before.read_text()) if before and before.exists() else {}
+    stages = {**record.get("stages", {}), config.stage: {"config": config.model_dump(mode="json"), **_code()}}
+    record = {**record, **added, "stages": stages}
+    (model / TRAINING_RECORD).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
+
+
+def words_of(captions: Iterable[str]) -> list[str]:
+    """Return every word of the captions once, in order."""
+    return sorted({word for caption in captions for word in re.findall(r"[a-z]+", caption.lower())})
+
+
+def _code() -> dict[str, str]:
+    """Say which code runs: the version, and the commit where it is run from a checkout."""
+    asked = subprocess.run(
+        ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    commit = {"commit": asked.stdout.strip()} if asked.returncode == 0 else {}
+    return {"version": version("makeyourvideo"), **commit}
