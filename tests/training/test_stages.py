@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pytest
 import torch
 from diffusers import AutoencoderKL
@@ -14,7 +15,7 @@ from makeyourvideo.pipeline import MakeYourVideoPipeline
 from makeyourvideo.training.bundle import bundle
 from makeyourvideo.training.config import OptimizerConfig, read_config
 from makeyourvideo.training.depth import align, invariant_loss
-from makeyourvideo.training.diffusion import DiffusionStage
+from makeyourvideo.training.diffusion import DiffusionStage, ImageStage, VideoStage
 from makeyourvideo.training.loop import learning_rate, train
 from makeyourvideo.training.tokenizer import train_tokenizer
 from makeyourvideo.world.scene import WorldConfig
@@ -31,6 +32,33 @@ def test_stage_2_moves_the_temporal_parameters_and_no_others(trained):
     moved = {name for name in before if not torch.equal(before[name], after[name])}
     assert moved
     assert moved <= temporal
+
+
+def test_ablations_change_the_temporal_layers_alone(write_config, trained):
+    arguments = trained / "data", trained / "image" / "model"
+    config = read_config(
+        write_config("video", unet={"temporal_convolution": False, "causal": False}), "video"
+    )
+    stage = VideoStage(config, *arguments)
+    assert not stage.unet.config.causal
+    before = load_file(trained / "image" / "model" / "unet" / WEIGHTS)
+    spatial = {id(parameter) for parameter in stage.unet.spatial_parameters()}
+    named = {name: tensor for name, tensor in stage.unet.named_parameters() if id(tensor) in spatial}
+    assert all(torch.equal(before[name], tensor) for name, tensor in named.items())
+    assert len(list(stage.unet.parameters())) < len(before)
+    wider = read_config(write_config("video", unet={"cross_attention_dim": 64}), "video")
+    with pytest.raises(InputError, match="cross_attention_dim"):
+        VideoStage(wider, *arguments)
+
+
+def test_dropped_depth_is_neutral(write_config, trained):
+    arguments = trained / "data", trained / "image" / "model"
+    config = read_config(write_config("video", depth_dropout=1.0), "video")
+    _, depth, _ = VideoStage(config, *arguments)._batch(np.random.default_rng(0))
+    assert not depth.any()
+    config = read_config(write_config("video", depth_dropout=0.5, batch_size=64), "video")
+    _, depth, _ = VideoStage(config, *arguments)._batch(np.random.default_rng(0))
+    assert 0.2 < depth.flatten(1).any(dim=1).float().mean() < 0.8
 
 
 def test_the_latents_have_unit_spread(trained):
@@ -122,8 +150,6 @@ def test_the_estimator_and_the_judges_read_back(trained):
 
 
 def test_bfloat16_trains_to_nearly_the_same_loss(write_config, trained, tmp_path):
-    from makeyourvideo.training.diffusion import ImageStage
-
     losses = {}
     for precision in ("no", "bf16"):
         config = read_config(write_config("image", mixed_precision=precision, steps=3), "image")

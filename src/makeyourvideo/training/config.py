@@ -60,15 +60,17 @@ class AutoencoderConfig(StageConfig):
 
 
 class DiffusionConfig(StageConfig):
-    """What stages 1 and 2 share: their noise schedule, and how often the prompt is dropped.
+    """What stages 1 and 2 share: their noise schedule, and how often prompt or depth is dropped.
 
     `sampling` are the defaults that the model is to be sampled with, arguments of `MakeYourVideoPipeline`.
+    Dropped depth is neutral, 0 everywhere, so that the model can also do without.
     """
 
     scheduler: dict[str, Any]
     sampling: dict[str, Any] = {}
     min_snr_gamma: float = 5.0
     prompt_dropout: float = 0.1
+    depth_dropout: float = 0.0
 
 
 class ImageConfig(DiffusionConfig):
@@ -81,10 +83,14 @@ class ImageConfig(DiffusionConfig):
 
 
 class VideoConfig(DiffusionConfig):
-    """Stage 2: the spatial layers come from stage 1 and stay frozen."""
+    """Stage 2: the spatial layers come from stage 1 and stay frozen.
+
+    `unet` overrides what concerns the temporal layers alone, as `causal` or `temporal_convolution`.
+    """
 
     stage: Literal["video"]
     window: int = 16
+    unet: dict[str, Any] = {}
 
 
 class DepthConfig(StageConfig):

@@ -7,7 +7,7 @@ nothing, the text is all there is to tell the colours from.
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from torch import nn
 from torch.nn.functional import pixel_unshuffle
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from makeyourvideo.errors import InputError
 from makeyourvideo.model_folder import CLASSES, write_index
 from makeyourvideo.models.unet import VideoUNet
 from makeyourvideo.training.config import DiffusionConfig, ImageConfig, VideoConfig
@@ -106,6 +107,8 @@ class DiffusionStage:
         captions = [str(rng.choice(self.data[name].captions[scene])) for name, scene, _ in drawn]
         kept = rng.random(len(drawn)) >= self.config.prompt_dropout
         prompts = [caption if keep else "" for caption, keep in zip(captions, kept, strict=True)]
+        seen = torch.from_numpy(rng.random(len(drawn)) >= self.config.depth_dropout)
+        folded = folded * seen[:, None, None, None, None]
         tokens = self.tokenizer(prompts, padding="max_length", truncation=True, return_tensors="pt").input_ids
         return torch.from_numpy(latents).float().movedim(2, 1), folded.movedim(2, 1), tokens
 
@@ -151,8 +154,30 @@ class VideoStage(DiffusionStage):
         super().__init__(config, data, model)
         self.num_frames = config.window
         self.tokenizer = CLIPTokenizer.from_pretrained(model / "tokenizer")
-        self.unet = VideoUNet.from_pretrained(model / "unet")
+        self.unet = _with_fresh_temporal_layers(model / "unet", config.unet)
         self.text_encoder = CLIPTextModel.from_pretrained(model / "text_encoder")
         self.modules.train().requires_grad_(False)
         for parameter in self.unet.temporal_parameters():
             parameter.requires_grad_(True)
+
+
+def _with_fresh_temporal_layers(folder: Path, overrides: Mapping[str, Any]) -> VideoUNet:
+    """Build the network of `folder` with `overrides` and take its spatial layers over.
+
+    Raises:
+        InputError: the overrides change the spatial layers.
+    """
+    image_model = VideoUNet.from_pretrained(folder)
+    unet: VideoUNet = VideoUNet.from_config({**image_model.config, **overrides})
+    spatial, wanted = (_spatial_tensors(network) for network in (image_model, unet))
+    if {name: tensor.shape for name, tensor in spatial.items()} != {
+        name: tensor.shape for name, tensor in wanted.items()
+    }:
+        raise InputError("unet", "overrides of the temporal layers alone", ", ".join(overrides))
+    unet.load_state_dict(spatial, strict=False)
+    return unet
+
+
+def _spatial_tensors(unet: VideoUNet) -> dict[str, torch.Tensor]:
+    temporal = {id(parameter) for parameter in unet.temporal_parameters()}
+    return {name: tensor for name, tensor in unet.named_parameters() if id(tensor) not in temporal}
