@@ -7,7 +7,7 @@ from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from efficientnet_lite_pytorch import EfficientNet
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, relu
+from torch.nn.functional import interpolate, relu6, silu
 
 _TAPS = {0: 16, 2: 24, 4: 40, 10: 112, 15: 320}  # block of EfficientNet-Lite0 -> channels, at strides 2 to 32
 SIZE_MULTIPLE = 32
@@ -19,13 +19,14 @@ class Merge(nn.Module):
     def __init__(self, below: int, beside: int, out_channels: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(below + beside, out_channels, 3, padding=1)
-        self.norm = nn.GroupNorm(8, out_channels)
+        self.norm1 = nn.GroupNorm(8, out_channels)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)
+        self.norm2 = nn.GroupNorm(8, out_channels)
 
     def forward(self, below: Tensor, beside: Tensor) -> Tensor:
         """Map `b c h w` and `b c' 2h 2w` to `b out 2h 2w`."""
         joined = torch.cat([interpolate(below, scale_factor=2.0, mode="nearest"), beside], dim=1)
-        return relu(self.conv2(relu(self.norm(self.conv1(joined)))))
+        return silu(self.norm2(self.conv2(silu(self.norm1(self.conv1(joined))))))
 
 
 class DepthEstimator(ModelMixin, ConfigMixin):
@@ -73,7 +74,7 @@ class DepthEstimator(ModelMixin, ConfigMixin):
         if height % SIZE_MULTIPLE or width % SIZE_MULTIPLE:
             raise ValueError(f"height and width divisible by {SIZE_MULTIPLE}, got {height} x {width}")
         encoder: Any = self.encoder
-        hidden = relu(encoder._bn0(encoder._conv_stem(frames * (127.5 / 128) + 0.5 / 128))).clamp(max=6)
+        hidden = relu6(encoder._bn0(encoder._conv_stem(frames * (127.5 / 128) + 0.5 / 128)))
         features = [frames]
         for number, block in enumerate(encoder._blocks):
             hidden = block(hidden)
