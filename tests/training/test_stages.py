@@ -14,7 +14,7 @@ from makeyourvideo.models.unet import VideoUNet
 from makeyourvideo.pipeline import MakeYourVideoPipeline
 from makeyourvideo.training.bundle import bundle
 from makeyourvideo.training.config import OptimizerConfig, read_config
-from makeyourvideo.training.depth import align, invariant_loss
+from makeyourvideo.training.depth import invariant_loss, standardized
 from makeyourvideo.training.diffusion import DiffusionStage, ImageStage, VideoStage
 from makeyourvideo.training.loop import learning_rate, train
 from makeyourvideo.training.tokenizer import train_tokenizer
@@ -137,7 +137,8 @@ def test_the_depth_loss_is_blind_to_scale_and_shift():
     target = torch.rand(2, 16, 16)
     assert invariant_loss(5 * target - 3, target, 0.5) < 1e-4
     assert invariant_loss(torch.rand(2, 16, 16), target, 0.5) > 0.5
-    torch.testing.assert_close(align(-2 * target + 1, target), target, atol=1e-4, rtol=0)
+    assert invariant_loss(-target, target, 0.5) > 1  # upside down is wrong
+    torch.testing.assert_close(standardized(2 * target + 1), standardized(target), atol=1e-5, rtol=0)
 
 
 def test_the_estimator_and_the_judges_read_back(trained):

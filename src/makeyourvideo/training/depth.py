@@ -45,12 +45,12 @@ class DepthStage:
 
 
 def invariant_loss(predicted: Tensor, target: Tensor, gradient_weight: float) -> Tensor:
-    """Mean error of inverse depth `b h w` after the best scale and shift of each picture.
+    """Mean error of inverse depth `b h w`, each picture's scale and shift taken out of both sides.
 
-    Plus the error of its differences at four scales (equations 5, 7 and 11 of MiDaS), so that silhouettes
-    are sharp. In units of the target's mean absolute deviation.
+    Plus the error of its differences at four scales, so that silhouettes are sharp (MiDaS, equations 5, 6 and
+    11). A least-squares fit of the scale (equation 4) would not do: it starts near 0, where no gradient is.
     """
-    residual = (align(predicted, target) - target) / deviation(target)
+    residual = standardized(predicted) - standardized(target)
     edges = torch.zeros((), device=residual.device)
     for scale in range(4):
         coarse = avg_pool2d(residual[:, None], 2**scale) if scale else residual[:, None]
@@ -58,19 +58,10 @@ def invariant_loss(predicted: Tensor, target: Tensor, gradient_weight: float) ->
     return residual.abs().mean() + gradient_weight * edges
 
 
-def align(predicted: Tensor, target: Tensor) -> Tensor:
-    """Fit each picture's scale and shift by least squares (MiDaS, equation 4); both are `b h w`."""
-    mean, target_mean = predicted.mean(dim=(1, 2), keepdim=True), target.mean(dim=(1, 2), keepdim=True)
-    centred = predicted - mean
-    covariance = (centred * (target - target_mean)).mean(dim=(1, 2), keepdim=True)
-    scale = covariance / centred.square().mean(dim=(1, 2), keepdim=True).clamp(min=1e-8)
-    return scale * centred + target_mean
-
-
-def deviation(target: Tensor) -> Tensor:
-    """Mean absolute deviation from the mean of each picture, `b 1 1`."""
-    centred = target - target.mean(dim=(1, 2), keepdim=True)
-    return centred.abs().mean(dim=(1, 2), keepdim=True).clamp(min=1e-3)
+def standardized(inverse: Tensor) -> Tensor:
+    """Give each picture `b h w` mean 0 and mean absolute deviation 1."""
+    centred = inverse - inverse.mean(dim=(1, 2), keepdim=True)
+    return centred / centred.abs().mean(dim=(1, 2), keepdim=True).clamp(min=1e-3)
 
 
 def _varied(pictures: Tensor, rng: np.random.Generator) -> Tensor:
