@@ -119,6 +119,9 @@ def test_the_record_names_every_stage_and_the_words_learnt(trained):
     assert record["stages"]["image"]["config"]["steps"] == 8
     assert WorldConfig.model_validate(record["world"]).size == 32
     assert "a" in record["words"]
+    for stage in ("depth", "judges"):
+        own = json.loads((trained / stage / "model" / "training.json").read_text())
+        assert list(own["stages"]) == [stage]
     known = record["words"][-1]
     assert unknown_words(trained / "video" / "model", f"A {known} Zeppelin, a zeppelin!") == ["zeppelin"]
     assert unknown_words(trained / "data", "a model without a record") == []

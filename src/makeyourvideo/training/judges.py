@@ -11,6 +11,7 @@ from torch.nn.functional import cross_entropy
 from makeyourvideo.models.judge import Judge, object_crop
 from makeyourvideo.training.config import JudgesConfig
 from makeyourvideo.training.data import draw_clips, open_data, step_generator, to_signed
+from makeyourvideo.training.record import write_record
 from makeyourvideo.world.finishes import FINISHES
 from makeyourvideo.world.floors import FLOORS
 from makeyourvideo.world.scene import Scene
@@ -66,6 +67,7 @@ class JudgesStage:
         """Write `judges/objects/` and `judges/scenes/`."""
         for part, judge in self.judges.items():
             judge.save_pretrained(model / "judges" / part)
+        write_record(model, None, self.config)
 
 
 def scene_answers(scene: Scene) -> dict[str, int]:
