@@ -84,10 +84,10 @@ def test_objects_cast_shadows(ball_clip):
     assert 0.005 < (lit < 0.9 * lit.max()).mean() < 0.6
 
 
-def test_objects_never_touch_and_keep_their_looks_apart():
+def test_objects_never_touch_or_share_a_family():
     for seed in range(40):
         things = sample_scene(seed).things
-        assert len({thing.looks for thing in things}) == len(things)
+        assert len({thing.family for thing in things}) == len(things)
         for place, thing in enumerate(things):
             for other in things[:place]:
                 gap = np.linalg.norm(thing.poses[:, [0, 2], 3] - other.poses[:, [0, 2], 3], axis=1)

@@ -66,11 +66,6 @@ class Thing:
     poses: Poses = field(repr=False, compare=False)
 
     @property
-    def looks(self) -> tuple[str, str]:
-        """What tells it from others: its family, and its colour or material."""
-        return self.family, self.color or self.finish
-
-    @property
     def shape(self) -> Shape:
         """The mesh at unit size."""
         return build_shape(self.family, self.shape_seed)
@@ -135,14 +130,17 @@ def sample_scene(seed: int, config: WorldConfig | None = None, num_frames: int |
 def _sample_things(
     rng: np.random.Generator, config: WorldConfig, seconds: NDArray[np.float64]
 ) -> tuple[Thing, ...]:
-    """Place objects so that no two ever touch; looks never repeat, so that a caption can tell them apart."""
+    """Place objects so that no two ever touch or share a family.
+
+    Depth shows shapes alone, so no caption could tell which of two balls is the red one.
+    """
     things: list[Thing] = []
     wanted = _pick(rng, config.objects)
     for _ in range(60):
         if len(things) == wanted:
             break
         thing = _sample_thing(rng, config, seconds, spread=0.1 + 0.5 * wanted)
-        alike = any(thing.looks == other.looks for other in things)
+        alike = any(thing.family == other.family for other in things)
         if not alike and all(_apart(thing, other) for other in things):
             things.append(thing)
     return tuple(sorted(things, key=lambda thing: -thing.size))
