@@ -1,0 +1,38 @@
+"""The bundled experts see the world's truth right on scenes that they were not trained on."""
+
+import numpy as np
+import pytest
+
+from makeyourvideo.errors import InputError
+from makeyourvideo.evaluation.experts import Experts
+from makeyourvideo.evaluation.measures import measure
+from makeyourvideo.world.render import render
+from makeyourvideo.world.scene import sample_scene
+
+
+@pytest.fixture(scope="module")
+def values():
+    experts = Experts.load()
+    clips = [render(sample_scene(10_000_200 + index).at(slice(4, 6))) for index in range(13)]
+    measured = [measure(a.frames, a, b.depth, experts) for a, b in zip(clips, clips[1:], strict=False)]
+    return {name: [value for values in measured for value in values[name]] for name in measured[0]}
+
+
+@pytest.mark.parametrize("question", ["floor", "sky", "style", "color", "both colors"])
+def test_surroundings_and_colours_are_seen_right(values, question):
+    assert len(values[question]) >= 3
+    assert np.mean(values[question]) > 0.8
+
+
+def test_finishes_are_mostly_seen_right(values):
+    assert np.mean(values["finish"]) > 0.7
+
+
+def test_the_depth_seen_is_this_scenes_and_not_anothers(values):
+    assert np.mean(values["depth error"]) < 0.35
+    assert np.mean(values["other depth error"]) > 2 * np.mean(values["depth error"])
+
+
+def test_missing_experts_are_one_line(tmp_path):
+    with pytest.raises(InputError, match="judges"):
+        Experts.load(tmp_path)
