@@ -1,5 +1,7 @@
 """The bundled experts see the world's truth right on scenes that they were not trained on."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,7 @@ from makeyourvideo.world.scene import sample_scene
 def values():
     experts = Experts.load()
     clips = [render(sample_scene(10_000_200 + index).at(slice(4, 6))) for index in range(13)]
-    measured = [measure(a.frames, a, b.depth, experts) for a, b in zip(clips, clips[1:], strict=False)]
+    measured = [measure(a.frames, a, b.depth, experts) for a, b in itertools.pairwise(clips)]
     return {name: [value for values in measured for value in values[name]] for name in measured[0]}
 
 
