@@ -121,6 +121,15 @@ def test_the_range_of_the_depth_is_the_models_unless_overridden(
     assert per_frame == (normalization == "frame")
 
 
+def test_the_strength_scales_what_the_network_sees_of_the_depth(pipe: MakeYourVideoPipeline) -> None:
+    spy = Spy(pipe)
+    for strength in (1, 0.25, 0):
+        pipe("a red ball", moving_disc(4, 32, 32), depth_strength=strength)
+    whole, faint, none = (spy.calls[index * (len(spy.calls) // 3)][0][:, 4:] for index in range(3))
+    assert torch.equal(faint, 0.25 * whole)
+    assert not none.any()
+
+
 def test_depth_and_text_both_matter(pipe: MakeYourVideoPipeline, depth: DepthVideo) -> None:
     frames = pipe("a red ball", depth, generator=seeded(0)).frames[0]
     other_text = pipe("a floor", depth, generator=seeded(0)).frames[0]

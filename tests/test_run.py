@@ -66,6 +66,7 @@ def test_video_manifest_and_strip_stand_side_by_side(job: Job, tmp_path: Path) -
         "depth_kind": "inverse",
         "inverted": False,
         "depth_normalization": "clip",
+        "depth_strength": 1,
         "num_frames": 4,
         "frame_stride": 1,
         "height": 32,

@@ -140,6 +140,7 @@ class MakeYourVideoPipeline(DiffusionPipeline):
         *,
         frame_stride: int = 1,
         depth_normalization: Normalization | None = None,
+        depth_strength: float = 1,
         output_type: OutputType = "uint8",
         callback_on_step_end: StepCallback | None = None,
         return_dict: bool = True,
@@ -151,7 +152,7 @@ class MakeYourVideoPipeline(DiffusionPipeline):
             depth: where things are: a `DepthVideo`, or inverse depth (larger is nearer) as an array or
                 tensor `(frames, height, width)`; a list has one for each sample.
             num_frames, height, width, num_inference_steps, guidance_scale, eta, frame_stride,
-                depth_normalization: see `Options`.
+                depth_normalization, depth_strength: see `Options`.
             negative_prompt: what the guidance moves away from.
             generator: see `per_sample_generators`.
             output_type: form of the frames, see `MakeYourVideoOutput`.
@@ -171,6 +172,7 @@ class MakeYourVideoPipeline(DiffusionPipeline):
             "guidance_scale": guidance_scale,
             "eta": eta,
             "depth_normalization": depth_normalization,
+            "depth_strength": depth_strength,
         }
         options = parse(Options, asked)
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
@@ -223,6 +225,7 @@ class MakeYourVideoPipeline(DiffusionPipeline):
             framing=framing,
             frame_indices=frame_indices,
             depth_normalization=options.depth_normalization or self.unet.config.depth_normalization,
+            depth_strength=options.depth_strength,
             num_inference_steps=steps,
             guidance_scale=guidance_scale,
             eta=eta,
@@ -302,7 +305,7 @@ class MakeYourVideoPipeline(DiffusionPipeline):
         used = depth.selected(plan.frame_indices)
         placed = plan.framing.place(used, (rows, columns), plan.depth_normalization)
         folded = torch.nn.functional.pixel_unshuffle(torch.from_numpy(placed.values)[:, None], patch)
-        return folded.transpose(0, 1)
+        return folded.transpose(0, 1) * plan.depth_strength
 
     def _warn_of_cut_text(self, text: str) -> None:
         limit = self.tokenizer.model_max_length

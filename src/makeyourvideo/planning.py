@@ -15,7 +15,7 @@ class Plan:
         prompt, negative_prompt: the text of the two branches.
         framing: the sizes.
         frame_indices: which frames of the depth are used, one for each frame of the result.
-        depth_normalization, num_inference_steps, guidance_scale, eta: as in `Options`.
+        depth_normalization, depth_strength, num_inference_steps, guidance_scale, eta: as in `Options`.
         evaluations: how often the network is called.
         notes: what differs from the plain case, a sentence each.
     """
@@ -25,6 +25,7 @@ class Plan:
     framing: Framing
     frame_indices: tuple[int, ...]
     depth_normalization: Normalization
+    depth_strength: float
     num_inference_steps: int
     guidance_scale: float
     eta: float

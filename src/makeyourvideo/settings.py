@@ -25,6 +25,8 @@ class Options(BaseModel):
         eta: noise that DDIM adds on the way, 0 to 1; other schedulers have no such setting.
         depth_normalization: whether the depth's minimum and maximum are taken over the clip or over each
             frame, where it should differ from what the model was trained with.
+        depth_strength: how far the normalised depth stands out from its neutral middle: 1 is the depth as
+            it is, 0 leaves everything to the text (for models that were trained with depth left out).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -37,6 +39,7 @@ class Options(BaseModel):
     guidance_scale: float | None = Field(None, allow_inf_nan=False)
     eta: float | None = Field(None, ge=0, le=1)
     depth_normalization: Normalization | None = None
+    depth_strength: float = Field(1, ge=0, le=1)
 
 
 class Settings(Options):

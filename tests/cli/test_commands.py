@@ -70,6 +70,7 @@ def test_every_option_reaches_the_manifest(command: Command, generate: list[obje
     asked = {
         "negative_prompt": "a floor",
         "depth_normalization": "frame",
+        "depth_strength": 0.25,
         "num_frames": 2,
         "frame_stride": 2,
         "height": 33,

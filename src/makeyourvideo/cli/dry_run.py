@@ -26,13 +26,14 @@ def describe(job: Job, output: Path, force: bool) -> None:
         "depth range": f"over each {plan.depth_normalization}"
         if plan.depth_normalization == "frame"
         else "over the clip",
+        "depth strength": f"{plan.depth_strength:g}",
         "memory": f"about {_size(in_use + cost.weight_bytes + cost.activation_bytes)} "
         f"({_size(cost.weight_bytes)} of it weights), estimated",
         "time": f"about {_duration(seconds)} on {settings.threads} threads, estimated",
         "files": ", ".join(str(path) for path in check_outputs(output, force)),
     }
     for name, fact in facts.items():
-        print(f"{name:>12}  {fact}")
+        print(f"{name:>14}  {fact}")
 
 
 def _size(count: float) -> str:

@@ -23,6 +23,7 @@ def generate(
         Literal["clip", "frame"] | None,
         Option(help="Range of the depth; without it, as the model was trained."),
     ] = None,
+    depth_strength: Annotated[float, Option(help="1 follows the depth, 0 the prompt alone.")] = 1,
     num_frames: Annotated[int | None, Option(help="Frames of the video.")] = None,
     frame_stride: Annotated[
         int, Option(help="Use every so many depth frames; -1 spreads over them all.")
@@ -58,6 +59,7 @@ def generate(
         "depth_kind": depth_kind,
         "inverted": inverted,
         "depth_normalization": depth_normalization,
+        "depth_strength": depth_strength,
         "model": model,
         "num_frames": num_frames,
         "frame_stride": frame_stride,
