@@ -1,39 +1,92 @@
 import json
+import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from makeyourvideo.errors import InputError
 from makeyourvideo.evaluation.measures import MEASURES, measure
-from makeyourvideo.evaluation.report import cell, read_summary, report
+from makeyourvideo.evaluation.report import Suite, cell, read_tables, report
 from makeyourvideo.evaluation.suite import mean_with_interval, read_scores, suite_scene
 from makeyourvideo.world.geometry import HELD_OUT_FAMILIES
-from makeyourvideo.world.render import render
+from makeyourvideo.world.render import FLOOR, render
 from makeyourvideo.world.scene import WorldConfig, sample_scene
 
 SYSTEMS = ["ground truth", "through the autoencoder", "model", "temporal layers off"]
 
 
-@pytest.mark.filterwarnings("ignore:the text is longer")  # the tiny model reads twelve tokens
-def test_a_stopped_suite_goes_on_and_ends_with_the_same_scores(model_folder, experts, tmp_path):
-    for _ in report(model_folder, 1, tmp_path / "whole", experts):
+def finish(suite: Suite, folder, experts):
+    for _ in report(suite, folder, experts):
         pass
-    running = report(model_folder, 1, tmp_path / "stopped", experts)
+    return read_scores(folder / "scores.jsonl")
+
+
+@pytest.fixture
+def suite(model_folder):
+    return Suite(model_folder, scenes=1, ablation_scenes=0, long_scenes=0)
+
+
+@pytest.mark.filterwarnings("ignore:the text is longer")  # the tiny model reads twelve tokens
+def test_a_stopped_suite_goes_on_and_ends_with_the_same_scores(suite, experts, tmp_path):
+    whole = finish(suite, tmp_path / "whole", experts)
+    running = report(suite, tmp_path / "stopped", experts)
     assert [next(running) for _ in range(3)] == [(0, 4), (1, 4), (2, 4)]
     running.close()
     assert len(read_scores(tmp_path / "stopped" / "scores.jsonl")) == 2
-    for _ in report(model_folder, 1, tmp_path / "stopped", experts):
-        pass
-    whole, stopped = (read_scores(tmp_path / name / "scores.jsonl") for name in ("whole", "stopped"))
-    assert whole == stopped
+    assert finish(suite, tmp_path / "stopped", experts) == whole
     assert [score.system for score in whole] == SYSTEMS
     assert len(list((tmp_path / "whole" / "strips").iterdir())) == 4
     summary = json.loads((tmp_path / "whole" / "summary.json").read_text())
-    assert summary["systems"] == read_summary(tmp_path / "whole")
     assert summary["sampler"]["scheduler"] == "DDIMScheduler"
+    assert list(summary["tables"]["held-out scenes"]) == SYSTEMS
     page = (tmp_path / "whole" / "index.html").read_text()
-    for name in [*SYSTEMS, *summary["systems"]["model"], "measures.png", "strips/000-model.png"]:
+    measures = summary["tables"]["held-out scenes"]["model"]
+    for name in [*SYSTEMS, *measures, "measures-0.png", "strips/000-model-16-0.png"]:
         assert name in page
+
+
+@pytest.mark.filterwarnings("ignore:the text is longer")
+def test_scores_of_another_model_are_never_mixed_in(suite, experts, tmp_path, model_folder):
+    finish(suite, tmp_path / "report", experts)
+    other = tmp_path / "other"
+    shutil.copytree(model_folder, other)
+    (other / "more.txt").write_text("another model")
+    with pytest.raises(InputError, match="report: expected scores of the same models"):
+        finish(replace(suite, model=other), tmp_path / "report", experts)
+
+
+@pytest.mark.filterwarnings("ignore:the text is longer")
+def test_ablations_and_long_clips_have_tables_of_their_own(suite, experts, tmp_path, model_folder):
+    unmasked = tmp_path / "unmasked"
+    shutil.copytree(model_folder, unmasked)
+    config = json.loads((unmasked / "unet" / "config.json").read_text())
+    (unmasked / "unet" / "config.json").write_text(json.dumps({**config, "causal": False}))
+    asked = replace(suite, ablations={"no causal mask": unmasked}, ablation_scenes=1, long_scenes=1)
+    scores = finish(asked, tmp_path / "report", experts)
+    tables = read_tables(tmp_path / "report")
+    assert list(tables) == ["held-out scenes", "ablations", "64 frames", "128 frames"]
+    assert list(tables["ablations"]) == [*SYSTEMS[2:], "text only", "depth only", "no causal mask"]
+    assert list(tables["128 frames"]) == [
+        f"{name}, {window} 16"
+        for name in ("ground truth", "model", "no causal mask")
+        for window in ("first", "last")
+    ]
+    names = [(score.system, score.num_frames, score.start) for score in scores]
+    assert len(names) == len(set(names)) == 4 + 3 + 2 * 6  # the model's clips are made once for both tables
+    made = {score.name: np.load(tmp_path / "report" / "features" / f"{score.name}.npy") for score in scores}
+    model, *others = (
+        made[f"000-{name}-16-0"] for name in ("model", "text-only", "depth-only", "no-causal-mask")
+    )
+    assert all(not np.array_equal(model, other) for other in others)
+
+
+def test_long_scenes_keep_their_objects_in_sight():
+    for index in range(12):
+        scene = suite_scene(index, WorldConfig(), 128)
+        last = render(scene.at(slice(127, 128)))
+        assert (last.surfaces > FLOOR).mean() > 0.003  # a guitar seen from its side
+        assert last.depth.min() > 0.2
 
 
 def test_the_interval_is_that_of_the_mean_over_scenes():

@@ -1,4 +1,6 @@
+import hashlib
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from makeyourvideo.model_folder import unknown_words
 from makeyourvideo.models.depth_estimator import DepthEstimator
 from makeyourvideo.models.judge import Judge
 from makeyourvideo.models.unet import VideoUNet
-from makeyourvideo.pipeline import MakeYourVideoPipeline
+from makeyourvideo.pipeline import BUNDLED_MODEL, MakeYourVideoPipeline
 from makeyourvideo.training.bundle import bundle
 from makeyourvideo.training.config import OptimizerConfig, read_config
 from makeyourvideo.training.depth import invariant_loss, standardized
@@ -21,6 +23,8 @@ from makeyourvideo.training.tokenizer import train_tokenizer
 from makeyourvideo.world.scene import WorldConfig
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
+
+CONFIGS = Path(__file__).parents[2] / "configs"
 
 
 def test_stage_2_moves_the_temporal_parameters_and_no_others(trained):
@@ -104,6 +108,22 @@ def test_a_wrong_config_is_one_line_that_names_the_key(write_config, changes, ke
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("path", sorted(CONFIGS.rglob("*.yaml")), ids=lambda path: path.stem)
+def test_every_config_of_the_project_is_valid(path):
+    stage = "video" if path.parent.name == "ablations" else path.stem
+    assert read_config(path, stage).stage == stage
+
+
+def test_ablations_differ_from_ours_in_what_they_leave_out_alone():
+    ours, *others = (
+        read_config(CONFIGS / "ablations" / f"{name}.yaml", "video").model_dump()
+        for name in ("ours", "no_causal_mask", "no_temporal_convolution")
+    )
+    left_out = [{"causal": False}, {"temporal_convolution": False}]
+    for other, unet in zip(others, left_out, strict=True):
+        assert other == {**ours, "unet": unet}
+
+
 def test_a_bundle_holds_the_same_weights_in_half_precision(trained, tmp_path):
     size = bundle(trained / "video" / "model", tmp_path / "small")
     whole = load_file(trained / "video" / "model" / "unet" / WEIGHTS)
@@ -111,6 +131,19 @@ def test_a_bundle_holds_the_same_weights_in_half_precision(trained, tmp_path):
     assert all(torch.equal(small[name], tensor.half()) for name, tensor in whole.items())
     assert size == sum(path.stat().st_size for path in (tmp_path / "small").rglob("*.safetensors"))
     assert MakeYourVideoPipeline.from_pretrained(tmp_path / "small").unet.dtype == torch.float32
+    check_hashes(tmp_path / "small")
+
+
+def check_hashes(model):
+    hashes = json.loads((model / "training.json").read_text())["weights_sha256"]
+    assert hashes == {
+        path.relative_to(model).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in model.rglob("*.safetensors")
+    }
+
+
+def test_the_bundled_models_record_is_of_its_weights():
+    check_hashes(BUNDLED_MODEL)
 
 
 def test_the_record_names_every_stage_and_the_words_learnt(trained):

@@ -1,7 +1,8 @@
 """The report of a suite: scores as they come, then a table, a summary in JSON and a page to look at."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from html import escape
 from importlib.metadata import version
 from pathlib import Path
@@ -10,16 +11,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from makeyourvideo.errors import InputError
 from makeyourvideo.evaluation.experts import Experts
 from makeyourvideo.evaluation.measures import MEASURES
 from makeyourvideo.evaluation.metrics import kernel_distance
 from makeyourvideo.evaluation.suite import (
     HELD_OUT,
+    MODEL,
+    Part,
+    Score,
     mean_with_interval,
     read_scores,
     run_suite,
-    systems,
+    suite_parts,
 )
+from makeyourvideo.manifest import fingerprint
 from makeyourvideo.media import write_image
 from makeyourvideo.model_folder import TRAINING_RECORD
 from makeyourvideo.outputs import written_whole
@@ -28,71 +34,129 @@ from makeyourvideo.pipeline import BUNDLED_MODEL, MakeYourVideoPipeline
 from makeyourvideo.world.render import render
 from makeyourvideo.world.scene import WorldConfig, sample_scene
 
-Summary = dict[str, dict[str, dict[str, float]]]  # system -> measure -> mean, low, high
+Table = dict[str, dict[str, dict[str, float]]]  # column -> measure -> mean, low, high
 KERNEL_DISTANCE = "kernel distance"
 _REFERENCE = HELD_OUT + 100_000  # ground-truth clips that no system is asked to make
 
 
-def report(
-    model: Path | None, scenes: int, folder: Path, experts: Experts | None = None
-) -> Iterator[tuple[int, int]]:
-    """Run the suite into `folder`, going on from scores that stand there; yields (clips scored, in all).
+@dataclass(frozen=True)
+class Suite:
+    """What to measure: see `suite_parts`.
+
+    Attributes:
+        model: the model folder, or none for the bundled model.
+        ablations: model folders by name.
+        scenes, ablation_scenes, long_scenes: held-out scenes of each part.
+    """
+
+    model: Path | None = None
+    ablations: Mapping[str, Path] = field(default_factory=dict)
+    scenes: int = 200
+    ablation_scenes: int = 64
+    long_scenes: int = 24
+
+
+def report(suite: Suite, folder: Path, experts: Experts | None = None) -> Iterator[tuple[int, int]]:
+    """Run the suite into `folder`, going on from scores that stand there; yields (scores taken, in all).
 
     `folder` then holds `scores.jsonl`, `features/`, `strips/` (truth over result), `summary.json` and
     `index.html`. Scenes come from the world that the model says it was trained on.
 
-    Args:
-        model: the model folder, or none for the bundled model.
-        scenes: how many held-out scenes.
-        folder: of the report.
-        experts: the trained eyes; the bundled ones by default.
-
     Raises:
-        InputError: the model cannot be loaded, or the scores in `folder` cannot be read.
+        InputError: a model cannot be loaded, or the scores in `folder` are of other models or unreadable.
     """
-    home = model or BUNDLED_MODEL
-    pipe = MakeYourVideoPipeline.from_pretrained(home)
-    pipe.set_progress_bar_config(disable=True)
+    home = suite.model or BUNDLED_MODEL
+    pipe, ablations = _load(home), {name: _load(path) for name, path in suite.ablations.items()}
+    parts = suite_parts(pipe, ablations, suite.scenes, suite.ablation_scenes, suite.long_scenes)
     experts = experts or Experts.load()
     world = _world_of(home)
     strips = folder / "strips"
     strips.mkdir(parents=True, exist_ok=True)
-    done, total = len(read_scores(folder / "scores.jsonl")), scenes * len(systems(pipe))
-    yield done, total
-    for score, clip, frames in run_suite(pipe, experts, world, scenes, folder):
-        write_image(strips / _strip_name(score.scene, score.system), strip(clip.frames, frames), force=True)
-        done += 1
-        yield done, total
-    _write_reference(experts, world, scenes, folder)
     sampler = {name: pipe.config[name] for name in ("num_inference_steps", "guidance_scale", "eta")}
     about = {
         "suite": "world",
-        "scenes": scenes,
+        "models": {name: fingerprint(path) for name, path in {MODEL: home, **suite.ablations}.items()},
         "sampler": {"scheduler": type(pipe.scheduler).__name__, **sampler},
         "version": version("makeyourvideo"),
     }
-    summary = read_summary(folder)
+    _check_same_suite(about, folder / "suite.json")
+    wanted = {
+        (index, name, part.num_frames, start)
+        for part in parts
+        for name in part.systems
+        for index in range(part.scenes)
+        for start in part.windows.values()
+    }
+    stored = read_scores(folder / "scores.jsonl")
+    done = len(wanted & {(score.scene, score.system, score.num_frames, score.start) for score in stored})
+    yield done, len(wanted)
+    for score, made, true in run_suite(parts, experts, world, folder):
+        write_image(strips / f"{score.name}.png", strip(true, made), force=True)
+        done += 1
+        yield done, len(wanted)
+    _write_reference(experts, world, max(part.scenes for part in parts), folder)
+    columns = {part.title: _columns(part, read_scores(folder / "scores.jsonl")) for part in parts}
+    tables = {
+        title: {name: _summarise(scores, folder) for name, scores in column.items()}
+        for title, column in columns.items()
+    }
     with written_whole(folder / "summary.json", force=True) as partial:
-        partial.write_text(json.dumps({**about, "systems": summary}, indent=1) + "\n")
-    _write_page(about, summary, folder)
+        partial.write_text(json.dumps({**about, "tables": tables}, indent=1) + "\n")
+    _write_page(about, tables, columns, folder)
 
 
-def read_summary(folder: Path) -> Summary:
-    """Return mean and 95 % interval of every measure of every system, from what stands in `folder`."""
-    scores = read_scores(folder / "scores.jsonl")
-    table: Summary = {}
-    for system in dict.fromkeys(score.system for score in scores):
-        chosen = [score for score in scores if score.system == system]
-        table[system] = {
-            name: mean_with_interval([score.values[name] for score in chosen])
-            for name in MEASURES
-            if any(score.values[name] for score in chosen)
-        }
-        reference = _features(folder, "reference")
-        features = _features(folder, system.replace(" ", "-"))
-        if min(len(reference), len(features)) >= 8:
-            table[system][KERNEL_DISTANCE] = _distance_with_interval(features, reference)
-    return table
+def read_tables(folder: Path) -> dict[str, Table]:
+    """Return the tables of a finished report, by title."""
+    tables: dict[str, Table] = json.loads((folder / "summary.json").read_text())["tables"]
+    return tables
+
+
+def _load(model: Path) -> MakeYourVideoPipeline:
+    pipe = MakeYourVideoPipeline.from_pretrained(model)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def _check_same_suite(about: dict[str, Any], path: Path) -> None:
+    """Keep what the scores of a folder are of; scores of other models never mix with them."""
+    kept = {name: about[name] for name in ("models", "sampler")}
+    stored = json.loads(path.read_text()) if path.exists() else kept
+    shared = stored["models"].keys() & kept["models"].keys()
+    if stored["sampler"] != kept["sampler"] or any(
+        stored["models"][name] != kept["models"][name] for name in shared
+    ):
+        raise InputError(path.parent, "scores of the same models and sampler", "those of others")
+    merged = {**kept, "models": stored["models"] | kept["models"]}
+    with written_whole(path, force=True) as partial:
+        partial.write_text(json.dumps(merged, indent=1) + "\n")
+
+
+def _columns(part: Part, scores: list[Score]) -> dict[str, list[Score]]:
+    """The scores of a part's table by column: a system, or one of its windows."""
+    return {
+        ", ".join(word for word in (name, window) if word): [
+            score
+            for score in scores
+            if (score.system, score.num_frames, score.start) == (name, part.num_frames, start)
+            and score.scene < part.scenes
+        ]
+        for name in part.systems
+        for window, start in part.windows.items()
+    }
+
+
+def _summarise(scores: list[Score], folder: Path) -> dict[str, dict[str, float]]:
+    """Mean and 95 % interval of every measure."""
+    summary = {
+        name: mean_with_interval([score.values[name] for score in scores])
+        for name in MEASURES
+        if any(score.values[name] for score in scores)
+    }
+    reference = _features(sorted((folder / "features").glob("*-reference.npy")))
+    features = _features([folder / "features" / f"{score.name}.npy" for score in scores])
+    if min(len(reference), len(features)) >= 8:
+        summary[KERNEL_DISTANCE] = _distance_with_interval(features, reference)
+    return summary
 
 
 def _world_of(model: Path) -> WorldConfig:
@@ -111,8 +175,7 @@ def _write_reference(experts: Experts, world: WorldConfig, count: int, folder: P
             np.save(path, experts.clip_features(render(sample_scene(_REFERENCE + index, world)).frames))
 
 
-def _features(folder: Path, system: str) -> NDArray[np.float32]:
-    files = sorted((folder / "features").glob(f"[0-9]*-{system}.npy"))
+def _features(files: list[Path]) -> NDArray[np.float32]:
     return np.stack([np.load(file) for file in files]) if files else np.empty((0, 0), np.float32)
 
 
@@ -131,42 +194,54 @@ def _distance_with_interval(
     return {"mean": kernel_distance(features, reference), "low": float(low), "high": float(high)}
 
 
-def _strip_name(scene: int, system: str) -> str:
-    return f"{scene:03d}-{system.replace(' ', '-')}.png"
-
-
-def _write_page(about: dict[str, Any], summary: Summary, folder: Path) -> None:
-    """One page without scripts: the table, a plot a measure, and every strip with its prompt."""
-    plot = _plot(summary, folder / "measures.png")
-    measures = {
-        **MEASURES,
-        KERNEL_DISTANCE: "unbiased, x 1000, on EfficientNet-Lite0, to other held-out truth",
-    }
-    rows = "".join(
-        f"<tr><th title='{escape(told)}'>{escape(name)}<br><small>{escape(told)}</small></th>"
-        + "".join(f"<td>{cell(table.get(name), name)}</td>" for table in summary.values())
-        + "</tr>"
-        for name, told in measures.items()
-    )
-    prompts = {score.scene: score.prompt for score in read_scores(folder / "scores.jsonl")}
-    figures = "".join(
-        f"<h3>{scene}: {escape(prompt)}</h3>"
-        + "".join(
-            f"<p>{escape(system)}<br><img loading=lazy src='strips/{_strip_name(scene, system)}'></p>"
-            for system in summary
-        )
-        for scene, prompt in sorted(prompts.items())
-    )
-    heads = "".join(f"<th>{escape(system)}</th>" for system in summary)
+def _write_page(
+    about: dict[str, Any],
+    tables: dict[str, Table],
+    columns: dict[str, dict[str, list[Score]]],
+    folder: Path,
+) -> None:
+    """One page without scripts: of each part the table, a plot a measure, and every strip with its prompt."""
+    parts = []
+    for place, (title, table) in enumerate(tables.items()):
+        plot = _plot(table, folder / f"measures-{place}.png")
+        scores = [(name, score) for name, column in columns[title].items() for score in column]
+        figures = ""
+        for scene, prompt in sorted({score.scene: score.prompt for _, score in scores}.items()):
+            strips = "".join(
+                f"<p>{escape(name)}<br><img loading=lazy src='strips/{score.name}.png'></p>"
+                for name, score in scores
+                if score.scene == scene
+            )
+            figures += f"<details><summary>{scene}: {escape(prompt)}</summary>{strips}</details>"
+        parts.append(f"<h2>{escape(title)}</h2>{_html(table)}<img src='{plot.name}'>{figures}")
     page = (
         "<!doctype html><meta charset=utf-8><title>Held-out suite</title><style>body{font:15px sans-serif;"
         "margin:2em auto;max-width:1200px}table{border-collapse:collapse}td,th{padding:.3em .8em;text-align:"
         "left;border-bottom:1px solid #ccc}small{font-weight:400;color:#666}img{max-width:100%}</style>"
-        f"<h1>Held-out suite</h1><p>{escape(json.dumps(about))}</p><p>Mean and 95 % interval over scenes.</p>"
-        f"<table><tr><th></th>{heads}</tr>{rows}</table><img src='{plot.name}'>{figures}"
+        f"<h1>Held-out suite</h1><p>{escape(json.dumps(about))}</p><p>Mean and 95 % interval over scenes; in "
+        f"each strip the truth stands over the result.</p>{''.join(parts)}"
     )
     with written_whole(folder / "index.html", force=True) as partial:
         partial.write_text(page, encoding="utf-8")
+
+
+def _html(table: Table) -> str:
+    told = {
+        **MEASURES,
+        KERNEL_DISTANCE: "unbiased, x 1000, on EfficientNet-Lite0, to other held-out truth",
+    }
+    heads = "".join(f"<th>{escape(name)}</th>" for name in table)
+    rows = "".join(
+        f"<tr><th>{escape(name)}<br><small>{escape(told[name])}</small></th>"
+        + "".join(f"<td>{cell(column.get(name), name)}</td>" for column in table.values())
+        + "</tr>"
+        for name in _measures(table)
+    )
+    return f"<table><tr><th></th>{heads}</tr>{rows}</table>"
+
+
+def _measures(table: Table) -> list[str]:
+    return list(dict.fromkeys(name for column in table.values() for name in column))
 
 
 def cell(value: dict[str, float] | None, name: str) -> str:
@@ -177,21 +252,21 @@ def cell(value: dict[str, float] | None, name: str) -> str:
     return "{:.3g} [{:.3g}, {:.3g}]".format(*(factor * value[key] for key in ("mean", "low", "high")))
 
 
-def _plot(summary: Summary, path: Path) -> Path:
+def _plot(table: Table, path: Path) -> Path:
     from matplotlib.figure import Figure
 
-    names = list(dict.fromkeys(name for table in summary.values() for name in table))
+    names = _measures(table)
     figure = Figure(figsize=(12, 2.6 * -(-len(names) // 4)), layout="constrained")
     for place, name in enumerate(names, start=1):
         axes = figure.add_subplot(-(-len(names) // 4), 4, place)
         axes.set_title(name, fontsize=9)
-        for row, (system, table) in enumerate(summary.items()):
-            if name in table:
-                mean, low, high = (table[name][key] for key in ("mean", "low", "high"))
+        for row, (system, column) in enumerate(table.items()):
+            if name in column:
+                mean, low, high = (column[name][key] for key in ("mean", "low", "high"))
                 axes.errorbar(
                     mean, row, xerr=[[max(mean - low, 0)], [max(high - mean, 0)]], fmt="o", label=system
                 )
-        axes.set_yticks(range(len(summary)), list(summary), fontsize=7)
+        axes.set_yticks(range(len(table)), list(table), fontsize=7)
         axes.invert_yaxis()
     with written_whole(path, force=True) as partial:
         figure.savefig(partial, format="png", dpi=110)

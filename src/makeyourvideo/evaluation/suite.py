@@ -1,7 +1,7 @@
 """The suite on the synthetic world: held-out scenes, fixed seeds, systems side by side, resumable."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -22,55 +22,136 @@ from makeyourvideo.world.render import Clip, render
 from makeyourvideo.world.scene import Scene, WorldConfig, sample_scene
 
 HELD_OUT = 10_000_000  # scenes from this seed on are never trained on
+WINDOW = 16  # frames that are measured at once
+GROUND_TRUTH, MODEL = "ground truth", "model"
 Frames = NDArray[np.uint8]
 System = Callable[[Clip, str, int], Frames]
+Pipelines = Mapping[str, MakeYourVideoPipeline]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A table of the suite: the systems that are compared on the first `scenes` scenes.
+
+    Attributes:
+        title: what the table shows.
+        systems: by name; the same name means the same clips in every part.
+        scenes: how many held-out scenes.
+        num_frames: of each clip. Of longer ones than `WINDOW` the first and the last frames are measured.
+    """
+
+    title: str
+    systems: Mapping[str, System]
+    scenes: int
+    num_frames: int = WINDOW
+
+    @property
+    def windows(self) -> dict[str, int]:
+        """First frame of each measured stretch, by name."""
+        if self.num_frames == WINDOW:
+            return {"": 0}
+        return {f"first {WINDOW}": 0, f"last {WINDOW}": self.num_frames - WINDOW}
 
 
 @dataclass(frozen=True)
 class Score:
-    """What one system's clip of one scene measures; a measure may ask about several objects, or none."""
+    """What `WINDOW` frames of one system's clip measure; a measure may ask of several objects, or none."""
 
     scene: int
     system: str
+    num_frames: int
+    start: int
     prompt: str
     values: dict[str, list[float]]
 
+    @property
+    def name(self) -> str:
+        """Stem of the files that belong to it."""
+        return f"{self.scene:03d}-{self.system.replace(' ', '-')}-{self.num_frames}-{self.start}"
 
-def systems(pipe: MakeYourVideoPipeline) -> dict[str, System]:
-    """Name the systems: the truth, the truth through the autoencoder, the model, and its image model alone.
 
-    The last two start from the same seeds, and noise is independent for each frame in both.
+def suite_parts(
+    pipe: MakeYourVideoPipeline, ablations: Pipelines, scenes: int, ablation_scenes: int, long_scenes: int
+) -> list[Part]:
+    """Lay the suite out: the model against the truth, against what it is made of, and beyond its length.
+
+    Args:
+        pipe: the model.
+        ablations: models trained without one of its parts. Those without the causal mask are asked for long
+            clips, too.
+        scenes: of the first table.
+        ablation_scenes: of the ablations, among which the model without depth (at strength 0) and the model
+            without text (an empty prompt) always are.
+        long_scenes: of 64 frames, and of 128.
     """
+    model, still = _generated(pipe), _generated(pipe, temporal=False)
+    unmasked = {name: other for name, other in ablations.items() if not other.unet.config.causal}
+    truth: dict[str, System] = {GROUND_TRUTH: lambda clip, _prompt, _seed: clip.frames}
+    off = {"temporal layers off": still}
+    parts = [
+        Part(
+            "held-out scenes", truth | {"through the autoencoder": _decoded(pipe), MODEL: model} | off, scenes
+        ),
+        Part(
+            "ablations",
+            {MODEL: model}
+            | off
+            | {"text only": _generated(pipe, depth_strength=0), "depth only": _generated(pipe, text=False)}
+            | {name: _generated(other) for name, other in ablations.items()},
+            ablation_scenes,
+        ),
+    ]
+    parts += [
+        Part(
+            f"{num_frames} frames",
+            truth | {MODEL: model} | {name: _generated(other) for name, other in unmasked.items()},
+            long_scenes,
+            num_frames,
+        )
+        for num_frames in (64, 128)
+    ]
+    return [part for part in parts if part.scenes]
+
+
+def _decoded(pipe: MakeYourVideoPipeline) -> System:
+    """The truth through the autoencoder."""
 
     @torch.no_grad()
-    def through_autoencoder(clip: Clip, _prompt: str, _seed: int) -> Frames:
+    def run(clip: Clip, _prompt: str, _seed: int) -> Frames:
         frames = torch.from_numpy(clip.frames).permute(3, 0, 1, 2)[None] / 127.5 - 1
         decoded = decode(pipe.vae, encode(pipe.vae, frames), slice_size=4)
         return to_uint8((decoded.transpose(1, 2) / 2 + 0.5).clamp(0, 1))[0]
 
-    def generated(temporal: bool) -> System:
-        def run(clip: Clip, prompt: str, seed: int) -> Frames:
-            pipe.unet.temporal_enabled = temporal
-            try:
-                generator = torch.Generator().manual_seed(seed)
-                depth = DepthVideo.from_metric_depth(clip.depth)
-                frames, height, width = clip.depth.shape
-                size = {"num_frames": frames, "height": height, "width": width}
-                return pipe(prompt, depth, **size, generator=generator, return_dict=False)[0][0]
-            finally:
-                pipe.unet.temporal_enabled = True
-
-        return run
-
-    return {
-        "ground truth": lambda clip, _prompt, _seed: clip.frames,
-        "through the autoencoder": through_autoencoder,
-        "model": generated(temporal=True),
-        "temporal layers off": generated(temporal=False),
-    }
+    return run
 
 
-def suite_scene(index: int, world: WorldConfig) -> Scene:
+def _generated(
+    pipe: MakeYourVideoPipeline, *, temporal: bool = True, text: bool = True, depth_strength: float = 1
+) -> System:
+    """A clip from prompt and depth; every system starts from the same noise, independent for each frame."""
+
+    def run(clip: Clip, prompt: str, seed: int) -> Frames:
+        pipe.unet.temporal_enabled = temporal
+        try:
+            frames, height, width = clip.depth.shape
+            made = pipe(
+                prompt if text else "",
+                DepthVideo.from_metric_depth(clip.depth),
+                num_frames=frames,
+                height=height,
+                width=width,
+                depth_strength=depth_strength,
+                generator=torch.Generator().manual_seed(seed),
+                return_dict=False,
+            )
+            return made[0][0]
+        finally:
+            pipe.unet.temporal_enabled = True
+
+    return run
+
+
+def suite_scene(index: int, world: WorldConfig, num_frames: int = WINDOW) -> Scene:
     """Sample held-out scene `index`; every fourth is one object of a shape that no training scene has.
 
     One only: the caption has no word for such shapes, so it could not say which of two is meant.
@@ -78,38 +159,55 @@ def suite_scene(index: int, world: WorldConfig) -> Scene:
     if index % 4 == 3:
         unknown = {"families": dict.fromkeys(HELD_OUT_FAMILIES, 1.0), "objects": {1: 1.0}}
         world = world.model_copy(update=unknown)
-    return sample_scene(HELD_OUT + index, world)
+    return sample_scene(HELD_OUT + index, world, num_frames)
 
 
 def run_suite(
-    pipe: MakeYourVideoPipeline, experts: Experts, world: WorldConfig, count: int, folder: Path
-) -> Iterator[tuple[Score, Clip, Frames]]:
-    """Score every system on `count` held-out scenes; scores already in `folder` are kept and skipped.
+    parts: Sequence[Part], experts: Experts, world: WorldConfig, folder: Path
+) -> Iterator[tuple[Score, Frames, Frames]]:
+    """Score every system of every part, each clip once; what `folder` holds already is kept and skipped.
+
+    Yields:
+        a score, the frames that it is of, and the true ones.
 
     Raises:
         InputError: the scores in `folder` cannot be read.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "features").mkdir(parents=True, exist_ok=True)
     journal = folder / "scores.jsonl"
-    done = {(score.scene, score.system) for score in read_scores(journal)}
-    chosen = systems(pipe)
+    done = {(score.scene, score.system, score.num_frames, score.start) for score in read_scores(journal)}
     with journal.open("a") as lines:
-        for index in range(count):
-            missing = [name for name in chosen if (index, name) not in done]
-            if not missing:
-                continue
-            clip = render(suite_scene(index, world))
-            other = render(suite_scene(index + 1, world)).depth
-            prompt = caption(clip.scene, full=True)
-            for name in missing:
-                frames = chosen[name](clip, prompt, index)
-                features = folder / "features" / f"{index:03d}-{name.replace(' ', '-')}.npy"
-                features.parent.mkdir(exist_ok=True)
-                np.save(features, experts.clip_features(frames))
-                score = Score(index, name, prompt, measure(frames, clip, other, experts))
-                lines.write(json.dumps(asdict(score)) + "\n")
-                lines.flush()
-                yield score, clip, frames
+        for part in parts:
+            for index in range(part.scenes):
+                missing = {
+                    name: starts
+                    for name in part.systems
+                    if (
+                        starts := [
+                            start
+                            for start in part.windows.values()
+                            if (index, name, part.num_frames, start) not in done
+                        ]
+                    )
+                }
+                if not missing:
+                    continue
+                clip = render(suite_scene(index, world, part.num_frames))
+                other = render(suite_scene(index + 1, world)).depth
+                prompt = caption(clip.scene, full=True)
+                for name, starts in missing.items():
+                    made = part.systems[name](clip, prompt, index)
+                    for start in starts:
+                        window = slice(start, start + WINDOW)
+                        values = measure(made[window], clip.at(window), other, experts)
+                        score = Score(index, name, part.num_frames, start, prompt, values)
+                        np.save(
+                            folder / "features" / f"{score.name}.npy", experts.clip_features(made[window])
+                        )
+                        lines.write(json.dumps(asdict(score)) + "\n")
+                        lines.flush()
+                        done.add((index, name, part.num_frames, start))
+                        yield score, made[window], clip.frames[window]
 
 
 def read_scores(journal: Path) -> list[Score]:

@@ -117,13 +117,13 @@ _CONFIGS: dict[str, type[StageConfig]] = {
 
 
 def read_config(path: Path, stage: str) -> StageConfig:
-    """Read a stage's YAML file.
+    """Read a stage's YAML file; what it leaves out comes from the file that its `extends` names, if any.
 
     Raises:
         InputError: the file cannot be read, a key is unknown, missing or of the wrong type.
     """
     try:
-        content = yaml.safe_load(path.read_text())
+        content = _extended(path)
         return _CONFIGS[stage].model_validate(content)
     except (OSError, yaml.YAMLError) as error:
         raise InputError(path, "a readable YAML file", str(error).splitlines()[0]) from error
@@ -131,3 +131,10 @@ def read_config(path: Path, stage: str) -> StageConfig:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"])) or "the file"
         raise InputError(path, f"a {stage} config with a valid {key}", first["msg"].lower()) from error
+
+
+def _extended(path: Path) -> Any:
+    content = yaml.safe_load(path.read_text())
+    if isinstance(content, dict) and "extends" in content:
+        return _extended(path.parent / content.pop("extends")) | content
+    return content

@@ -1,5 +1,6 @@
 """`training.json` in a model folder: what made it, stage by stage, and the words it was trained on."""
 
+import hashlib
 import json
 import re
 import subprocess
@@ -19,6 +20,17 @@ def write_record(model: Path, previous: Path | None, config: StageConfig, **adde
     stages = {**record.get("stages", {}), config.stage: {"config": config.model_dump(mode="json"), **_code()}}
     record = {**record, **added, "stages": stages}
     (model / TRAINING_RECORD).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
+
+
+def record_weights(model: Path) -> None:
+    """Add the SHA-256 of every file of weights to the record."""
+    path = model / TRAINING_RECORD
+    record = json.loads(path.read_text()) if path.exists() else {}
+    record["weights_sha256"] = {
+        file.relative_to(model).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in sorted(model.rglob("*.safetensors"))
+    }
+    path.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
 
 
 def words_of(captions: Iterable[str]) -> list[str]:

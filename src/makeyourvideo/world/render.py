@@ -65,6 +65,11 @@ class Clip:
     gloss: Floats
     rim: Floats
 
+    def at(self, frames: slice) -> "Clip":
+        """Return the same clip over some of its frames."""
+        arrays = {name: getattr(self, name)[frames] for name in vars(self) if name != "scene"}
+        return Clip(self.scene.at(frames), **arrays)
+
     def repaint(self, inside: NDArray[np.bool_], color: str, finish: str) -> NDArray[np.uint8]:
         """Return the pixels `inside` `(f, h, w)`, lines aside, as if they were of `color` and `finish`."""
         albedo = paint(self.points[inside], color, finish)

@@ -183,7 +183,7 @@ def _move_thing(
     heading = rng.uniform(0, 2 * np.pi)
     ahead = np.array([np.cos(heading), 0, np.sin(heading)])
     place = np.array([rng.uniform(-spread, spread), -bottom * size, rng.uniform(-spread, spread)])
-    middle = seconds - seconds.mean()
+    middle = _to_and_fro(seconds)
     travel = rng.uniform(0.25, 0.7) * middle if move in ("slide", "roll") else np.zeros_like(seconds)
     turn = np.full_like(seconds, rng.uniform(0, 2 * np.pi))
     if move == "spin":
@@ -200,6 +200,12 @@ def _move_thing(
             np.sin(rng.uniform(1.5, 2.5) * seconds + rng.uniform(0, 3))
         )
     return poses
+
+
+def _to_and_fro(seconds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Time around the clip's middle, turning back after a second so that what moves stays in sight."""
+    middle = seconds - seconds.mean()
+    return np.abs((middle + 3) % 4 - 2) - 1
 
 
 def _rotations(axis: NDArray[np.float64], angles: NDArray[np.float64]) -> Poses:
@@ -221,7 +227,7 @@ def _sample_cameras(
     )
     distance = reach * rng.uniform(1.0, 1.4) + rng.uniform(0.8, 1.3)
     azimuth = np.full_like(seconds, rng.uniform(0, 2 * np.pi))
-    middle = seconds - seconds.mean()
+    middle = _to_and_fro(seconds)
     along = np.full_like(seconds, distance)
     aim = np.tile(target, (len(seconds), 1))
     if move == "orbit":
