@@ -15,8 +15,7 @@ from makeyourvideo.settings import Settings, parse_settings
 def manifest(depth: Path, model: Path | None = None) -> Manifest:
     return Manifest(
         settings=Settings(prompt="a red ball", depth=depth, model=model, seed=7),
-        model_sha256="aa",
-        depth_sha256="bb",
+        inputs_sha256={"model": "aa", "depth": "bb"},
         video="out.mp4",
         strip="out.png",
         video_sha256="cc",
@@ -57,7 +56,7 @@ def with_an_unknown_setting(content: dict[str, Any]) -> None:
 
 
 def without_a_hash(content: dict[str, Any]) -> None:
-    del content["model_sha256"]
+    del content["inputs_sha256"]
 
 
 @pytest.mark.parametrize(
@@ -65,7 +64,7 @@ def without_a_hash(content: dict[str, Any]) -> None:
     [
         (without_a_seed_that_counts, "settings.seed: expected greater than or equal to 0, found -1"),
         (with_an_unknown_setting, "settings.sead: expected no entry of that name, found one"),
-        (without_a_hash, "model_sha256: expected an entry, found none"),
+        (without_a_hash, "inputs_sha256: expected an entry, found none"),
     ],
 )
 def test_what_is_wrong_with_it_is_named(tmp_path: Path, spoil: Any, complaint: str) -> None:

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from makeyourvideo.errors import InputError
 from makeyourvideo.structure.depth import DepthVideo, Normalization
@@ -68,6 +69,20 @@ class Framing:
                 normalization=normalization, units=depth.units, source=depth.source, fps=depth.fps,
             )  # fmt: skip
         return depth.normalized(normalization).resized(*grid)
+
+    def place_mask(self, mask: NDArray[np.float32], grid: tuple[int, int]) -> NDArray[np.float32]:
+        """A mask `(frames, height, width)` of the source on the same grid, by bilinear resampling."""
+        import torch
+
+        def resized(values: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+            return torch.nn.functional.interpolate(values, size=size, mode="bilinear", align_corners=False)
+
+        rows, columns = self.covering_size
+        top, left = (rows - self.height) // 2, (columns - self.width) // 2
+        covering = resized(torch.from_numpy(mask)[:, None], (rows, columns))
+        shown = covering[..., top : top + self.height, left : left + self.width]
+        missing = (0, self.padded_width - self.width, 0, self.padded_height - self.height)
+        return resized(torch.nn.functional.pad(shown, missing, mode="replicate"), grid)[:, 0].numpy()
 
     def crop_to_result(self, depth: DepthVideo) -> np.ndarray:
         """Inverse depth `(frames, height, width)` of exactly what the result shows."""

@@ -21,7 +21,8 @@ class Manifest(BaseModel):
 
     Attributes:
         settings: what was asked for, every number filled in.
-        model_sha256, depth_sha256: fingerprints of the inputs, see `fingerprint`.
+        inputs_sha256: fingerprints of the model and of everything else that was read, by its setting, see
+            `fingerprint`.
         video, strip: names of the results beside the manifest.
         video_sha256: fingerprint of the video.
         versions: of Python and the libraries that compute.
@@ -34,8 +35,7 @@ class Manifest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     settings: Settings
-    model_sha256: str
-    depth_sha256: str
+    inputs_sha256: Mapping[str, str]
     video: str
     strip: str
     video_sha256: str
@@ -47,11 +47,10 @@ class Manifest(BaseModel):
 
     def dumps(self, home: Path) -> str:
         """As JSON for a file in the absolute folder `home`: paths below it are written relative to it."""
-        content = self.model_dump(mode="json")
-        for name in ("depth", "model"):
-            path: Path | None = getattr(self.settings, name)
-            if path is not None and path.is_relative_to(home):
-                content["settings"][name] = path.relative_to(home).as_posix()
+        settings = self.settings.with_paths(
+            lambda path: path.relative_to(home) if path.is_relative_to(home) else path
+        )
+        content = self.model_copy(update={"settings": settings}).model_dump(mode="json")
         return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 

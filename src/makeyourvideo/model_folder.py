@@ -48,6 +48,13 @@ def unknown_words(folder: Path, prompt: str) -> list[str]:
     return [word for word in dict.fromkeys(words) if word not in known]
 
 
+def own_estimator(folder: Path | None) -> str | None:
+    """The depth estimator that a model folder holds, if any."""
+    if folder is None or not (folder / "depth_estimator" / "config.json").is_file():
+        return None
+    return str(folder / "depth_estimator")
+
+
 def write_index(folder: Path, classes: Mapping[str, list[str]], **settings: Any) -> None:
     """Write `model_index.json`: library and class of each part, and the pipeline's own defaults."""
     index = {

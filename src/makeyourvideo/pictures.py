@@ -21,7 +21,7 @@ def strip(*rows: DepthVideo | Frames, columns: int = 8, longest_side: int = 256)
     Returns:
         One picture, uint8 `(height, width, 3)`.
     """
-    clips = [_drawn(row) if isinstance(row, DepthVideo) else row for row in rows]
+    clips = [drawn_depth(row) if isinstance(row, DepthVideo) else row for row in rows]
     columns = min(columns, max(len(clip) for clip in clips))
     height, width = clips[-1].shape[1:3]
     shrink = min(1.0, longest_side / max(height, width))
@@ -35,6 +35,7 @@ def strip(*rows: DepthVideo | Frames, columns: int = 8, longest_side: int = 256)
     return sheet
 
 
-def _drawn(depth: DepthVideo) -> Frames:
+def drawn_depth(depth: DepthVideo) -> Frames:
+    """Draw depth as grey frames uint8 `(frames, height, width, 3)`, near = white."""
     gray = ((depth.values + 1) * 127.5).round().astype(np.uint8)
     return np.broadcast_to(gray[..., None], (*gray.shape, 3))

@@ -18,7 +18,7 @@ from makeyourvideo.model_folder import NETWORKS, build_network, check_folder, lo
 from makeyourvideo.models.autoencoder import decode, spatial_factor
 from makeyourvideo.models.unet import VideoUNet
 from makeyourvideo.pipeline_output import MakeYourVideoOutput, OutputType, to_output_type
-from makeyourvideo.planning import Plan, plan_frames
+from makeyourvideo.planning import Mask, Plan, plan_frames, plan_mask
 from makeyourvideo.sampling import SamplingStep, create_sampler, guided, per_sample_generators, randn, sample
 from makeyourvideo.sampling.schedulers import takes_eta
 from makeyourvideo.settings import Options, parse
@@ -138,9 +138,10 @@ class MakeYourVideoPipeline(DiffusionPipeline):
         negative_prompt: str | Sequence[str] = "",
         generator: torch.Generator | Sequence[torch.Generator] | None = None,
         *,
-        frame_stride: int = 1,
+        frame_stride: int | None = None,
         depth_normalization: Normalization | None = None,
         depth_strength: float = 1,
+        depth_mask: Mask | Sequence[Mask | None] | None = None,
         output_type: OutputType = "uint8",
         callback_on_step_end: StepCallback | None = None,
         return_dict: bool = True,
@@ -154,6 +155,8 @@ class MakeYourVideoPipeline(DiffusionPipeline):
             num_frames, height, width, num_inference_steps, guidance_scale, eta, frame_stride,
                 depth_normalization, depth_strength: see `Options`.
             negative_prompt: what the guidance moves away from.
+            depth_mask: strength of the depth over time and space, `(frames, height, width)` in [0, 1], as
+                many frames as the depth has or the result, or one; a list has one for each sample.
             generator: see `per_sample_generators`.
             output_type: form of the frames, see `MakeYourVideoOutput`.
             callback_on_step_end: called as `callback(pipe, step, timestep, {"latents": latents})` after
@@ -178,7 +181,11 @@ class MakeYourVideoPipeline(DiffusionPipeline):
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
         depths = [_as_depth_video(one) for one in _one_each("depth", depth, len(prompts))]
         negatives = _one_each("negative_prompt", negative_prompt, len(prompts))
-        plans = [self.plan(*one, options) for one in zip(prompts, depths, negatives, strict=True)]
+        masks = _one_each("depth_mask", depth_mask, len(prompts))
+        plans = [
+            self.plan(prompt, depth, negative, options, mask)
+            for prompt, depth, negative, mask in zip(prompts, depths, negatives, masks, strict=True)
+        ]
         generators = per_sample_generators(generator, len(prompts))
 
         with self.progress_bar(total=plans[0].evaluations) as bar:
@@ -197,7 +204,14 @@ class MakeYourVideoPipeline(DiffusionPipeline):
         notes = list(dict.fromkeys(note for plan in plans for note in plan.notes))
         return MakeYourVideoOutput(frames, notes, [own.initial_seed() for own in generators])
 
-    def plan(self, prompt: str, depth: DepthVideo, negative_prompt: str, options: Options) -> Plan:
+    def plan(
+        self,
+        prompt: str,
+        depth: DepthVideo,
+        negative_prompt: str,
+        options: Options,
+        depth_mask: Mask | None = None,
+    ) -> Plan:
         """Settle one sample: what `options` leave open comes from the model's own defaults.
 
         Raises:
@@ -226,6 +240,7 @@ class MakeYourVideoPipeline(DiffusionPipeline):
             frame_indices=frame_indices,
             depth_normalization=options.depth_normalization or self.unet.config.depth_normalization,
             depth_strength=options.depth_strength,
+            depth_mask=None if depth_mask is None else plan_mask(depth_mask, depth, frame_indices),
             num_inference_steps=steps,
             guidance_scale=guidance_scale,
             eta=eta,
@@ -305,7 +320,11 @@ class MakeYourVideoPipeline(DiffusionPipeline):
         used = depth.selected(plan.frame_indices)
         placed = plan.framing.place(used, (rows, columns), plan.depth_normalization)
         folded = torch.nn.functional.pixel_unshuffle(torch.from_numpy(placed.values)[:, None], patch)
-        return folded.transpose(0, 1) * plan.depth_strength
+        strength = torch.tensor(plan.depth_strength)
+        if plan.depth_mask is not None:
+            mask = torch.from_numpy(plan.framing.place_mask(plan.depth_mask, (rows, columns)))
+            strength = strength * torch.nn.functional.pixel_unshuffle(mask[:, None], patch)
+        return (folded * strength).transpose(0, 1)
 
     def _warn_of_cut_text(self, text: str) -> None:
         limit = self.tokenizer.model_max_length

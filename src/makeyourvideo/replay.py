@@ -1,6 +1,7 @@
 """Making a manifest's video again: are the inputs the same, and was the result?"""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from makeyourvideo.errors import InputError
 from makeyourvideo.manifest import Manifest, current_versions, fingerprint
@@ -14,11 +15,9 @@ def check_inputs(manifest: Manifest) -> None:
     Raises:
         InputError: an input is missing or its contents have changed.
     """
-    settings = manifest.settings
-    for path, recorded in (
-        (settings.model or BUNDLED_MODEL, manifest.model_sha256),
-        (settings.depth, manifest.depth_sha256),
-    ):
+    inputs = {"model": BUNDLED_MODEL} | manifest.settings.inputs
+    for name, recorded in manifest.inputs_sha256.items():
+        path = inputs.get(name, Path(name))
         if not path.exists():
             raise InputError(path, "what the video was made from", "nothing there")
         found = fingerprint(path)

@@ -5,7 +5,7 @@ import platform
 import time
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,8 @@ from makeyourvideo.planning import Plan
 from makeyourvideo.sampling import SamplingStep
 from makeyourvideo.sampling.schedulers import scheduler_class, takes_eta
 from makeyourvideo.settings import Settings, anchored, parse_settings
+from makeyourvideo.sources import read_mask, read_structure
 from makeyourvideo.structure.depth import DepthVideo
-from makeyourvideo.structure.files import read_depth
 
 BUNDLED_EXAMPLES = Path(__file__).parent / "bundled" / "examples"
 
@@ -86,8 +86,13 @@ class Job:
         return self.settings.fps or self.skeleton.config.fps
 
 
-def prepare(settings: Settings) -> Job:
+def prepare(settings: Settings, *, estimate: bool = True) -> Job:
     """Read the depth, look at the model's configs, and settle everything that can be settled.
+
+    Args:
+        settings: what is asked for.
+        estimate: False leaves out the depth of a video, which takes a network's weights; such a job tells
+            what would happen, and is not to be run.
 
     Raises:
         InputError: anything about the settings, the depth or the model folder that would stop the run.
@@ -96,10 +101,14 @@ def prepare(settings: Settings) -> Job:
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", UserWarning)
         _tell_unknown_words(settings)
-        depth = read_depth(settings.depth, kind=settings.depth_kind, inverted=settings.inverted)
         pipe = MakeYourVideoPipeline.without_weights(settings.model or BUNDLED_MODEL)
         _swap_scheduler(pipe, settings)
-        plan = pipe.plan(settings.prompt, depth, settings.negative_prompt, settings)
+        fps = settings.fps or pipe.config.fps
+        depth, notes = read_structure(settings, fps=fps, num_frames=pipe.config.num_frames, estimate=estimate)
+        mask = read_mask(settings, settings.num_frames or min(pipe.config.num_frames, depth.num_frames))
+        options = settings.model_copy(update={"frame_stride": None}) if settings.video else settings
+        plan = pipe.plan(settings.prompt, depth, settings.negative_prompt, options, mask)
+        plan = replace(plan, notes=(*notes, *plan.notes))
         pipe.condition(plan, depth)  # refuses depth that is constant where it is used
     scheduler = type(pipe.scheduler).__name__
     filled_in: dict[str, Any] = {
@@ -111,7 +120,7 @@ def prepare(settings: Settings) -> Job:
         "eta": plan.eta if takes_eta(scheduler) else None,
         "depth_normalization": plan.depth_normalization,
         "scheduler": scheduler,
-        "fps": settings.fps or pipe.config.fps,
+        "fps": fps,
         "threads": settings.threads or torch.get_num_threads(),
     }
     seen = tuple(dict.fromkeys(str(warning.message) for warning in caught))
@@ -156,7 +165,8 @@ def run(
     torch.set_num_threads(job.settings.threads or threads_before)
     try:
         yield clock.begins("loading the model")
-        model_sha256, depth_sha256 = fingerprint(job.model_folder), fingerprint(job.settings.depth)
+        inputs = {"model": job.model_folder} | job.settings.inputs
+        inputs_sha256 = {name: fingerprint(path) for name, path in inputs.items()}
         if pipe is None:
             pipe = MakeYourVideoPipeline.from_pretrained(job.model_folder, depth_estimator=None)
         _swap_scheduler(pipe, job.settings)
@@ -174,8 +184,7 @@ def run(
         write_image(strip_file, _strip(job, frames))
         manifest = Manifest(
             settings=job.settings,
-            model_sha256=model_sha256,
-            depth_sha256=depth_sha256,
+            inputs_sha256=inputs_sha256,
             video=files[0].name,
             strip=files[2].name,
             video_sha256=fingerprint(video),

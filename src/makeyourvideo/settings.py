@@ -1,14 +1,18 @@
 """What can be asked for: the options of a sample, and the settings of a whole run."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from makeyourvideo.errors import InputError
 from makeyourvideo.structure.depth import Normalization
 from makeyourvideo.structure.meaning import Kind
+
+SOURCES = ("depth", "video", "scene", "keyframes")
+PATHS = ("depth", "video", "scene", "depth_mask", "depth_curve", "model")
 
 
 class Options(BaseModel):
@@ -18,7 +22,8 @@ class Options(BaseModel):
         num_frames: frames of the result; by default as many as the model was trained on, or the depth's
             own number where that is smaller. More than the depth has are refused, except that a single
             frame of depth may be held still.
-        frame_stride: use every so many frames of the depth; -1 spreads over the whole clip.
+        frame_stride: use every so many frames of the depth, the first by default; -1 spreads over the whole
+            clip. Of a video, by default those that keep its speed at the result's rate.
         height, width: of the result in pixels, see `plan_framing`.
         num_inference_steps: steps of the scheduler.
         guidance_scale: weight of the text; 1 or less skips the unconditional branch.
@@ -32,7 +37,7 @@ class Options(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     num_frames: int | None = None
-    frame_stride: int = 1
+    frame_stride: int | None = None
     height: int | None = None
     width: int | None = None
     num_inference_steps: int | None = None
@@ -48,9 +53,17 @@ class Settings(Options):
     Attributes:
         prompt: what the video shows.
         negative_prompt: what the guidance moves away from.
-        depth: file or folder of depth.
-        depth_kind: whether the file holds inverse depth (near is large) or metric depth.
-        inverted: whether the file is the wrong way round for its kind.
+        depth: file or folder of depth; or else one of the next three.
+        video: a plain video, whose depth is estimated.
+        scene: a 3D scene, or a block-out in YAML, whose depth is cast.
+        keyframes: files of depth at some frames, between which depth is made up.
+        depth_kind: whether files of depth hold inverse depth (near is large) or metric depth.
+        inverted: whether they are the wrong way round for their kind.
+        estimator: of the video's depth, see `structure.estimators.load_estimator`; by default the model's
+            own, where its folder holds one, else the bundled one.
+        camera: of the scene: a file of keyframes, a ready-made path, or a camera of the scene's own.
+        depth_mask: grey video or picture, white where the depth is followed and black where it is not.
+        depth_curve: text file of lines "frame, strength", between which the strength of the depth is linear.
         model: model folder; None is the bundled model.
         scheduler: class name of a diffusers scheduler in place of the model's own.
         seed: of the noise.
@@ -60,14 +73,50 @@ class Settings(Options):
 
     prompt: str
     negative_prompt: str = ""
-    depth: Path
+    depth: Path | None = None
+    video: Path | None = None
+    scene: Path | None = None
+    keyframes: tuple[tuple[int, Path], ...] = ()
     depth_kind: Kind = "inverse"
     inverted: bool = False
+    estimator: str | None = None
+    camera: str | None = None
+    depth_mask: Path | None = None
+    depth_curve: Path | None = None
     model: Path | None = None
     scheduler: str | None = None
     seed: int = Field(0, ge=0, lt=2**63)
     fps: float | None = Field(None, gt=0, le=1000)
     threads: int | None = Field(None, ge=1)
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "Settings":
+        given = [name for name in SOURCES if getattr(self, name)]
+        if len(given) != 1:
+            raise PydanticCustomError(
+                "source",
+                "one of {all}, got {given}",
+                {"all": ", ".join(SOURCES), "given": ", ".join(given) or "none"},
+            )
+        return self
+
+    @property
+    def inputs(self) -> dict[str, Path]:
+        """Every file or folder that is read, by its setting."""
+        named = {name: getattr(self, name) for name in PATHS}
+        named |= {f"keyframe {frame}": path for frame, path in self.keyframes}
+        for name in ("camera", "estimator"):  # each may be a name, too
+            value = getattr(self, name)
+            named[name] = Path(value) if value and Path(value).exists() else None
+        return {name: path for name, path in named.items() if path is not None}
+
+    def with_paths(self, change: Callable[[Path], Path]) -> "Settings":
+        """The same settings with every path changed."""
+        inputs = self.inputs
+        changed: dict[str, Any] = {name: change(inputs[name]) for name in PATHS if name in inputs}
+        changed |= {name: str(change(inputs[name])) for name in ("camera", "estimator") if name in inputs}
+        changed["keyframes"] = tuple((frame, change(path)) for frame, path in self.keyframes)
+        return self.model_copy(update=changed)
 
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -109,6 +158,4 @@ def parse_settings(content: Mapping[str, Any], source: Path | None = None) -> Se
 
 def anchored(settings: Settings, home: Path) -> Settings:
     """The same settings with paths that are relative to `home` made absolute."""
-    paths = {name: getattr(settings, name) for name in ("depth", "model")}
-    absolute = {name: (home / path).resolve() for name, path in paths.items() if path is not None}
-    return settings.model_copy(update=absolute)
+    return settings.with_paths(lambda path: (home / path).resolve())

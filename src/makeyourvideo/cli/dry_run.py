@@ -7,6 +7,7 @@ import torch
 
 from makeyourvideo.cost import estimate_cost, measured_flops_per_second
 from makeyourvideo.run import Job, check_outputs
+from makeyourvideo.settings import SOURCES, Settings
 
 
 def describe(job: Job, output: Path, force: bool) -> None:
@@ -16,9 +17,10 @@ def describe(job: Job, output: Path, force: bool) -> None:
     torch.set_num_threads(settings.threads or torch.get_num_threads())
     seconds = cost.seconds(measured_flops_per_second())
     in_use = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    shape = f"{job.depth.num_frames} frames of {job.depth.height}x{job.depth.width}"
     facts = {
         "model": job.model_folder,
-        "depth": f"{settings.depth}, {job.depth.num_frames} frames of {job.depth.height}x{job.depth.width}",
+        "depth": f"{source_of(settings)}, {shape}",
         "video": f"{plan.num_frames} frames of {framing.height}x{framing.width} at {job.fps:g} a second",
         "network": f"works at {framing.padded_height}x{framing.padded_width}",
         "sampling": f"{settings.scheduler}, {plan.num_inference_steps} steps, {plan.evaluations} evaluations",
@@ -34,6 +36,12 @@ def describe(job: Job, output: Path, force: bool) -> None:
     }
     for name, fact in facts.items():
         print(f"{name:>14}  {fact}")
+
+
+def source_of(settings: Settings) -> str:
+    """Name what the structure comes from."""
+    source = next(name for name in SOURCES if getattr(settings, name))
+    return "keyframes" if source == "keyframes" else str(getattr(settings, source))
 
 
 def _size(count: float) -> str:

@@ -11,8 +11,17 @@ from makeyourvideo.cli import app
 @app.command()
 def generate(
     prompt: Annotated[str, Option(help="What the video shows.")],
-    depth: Annotated[Path, Option(help="Grey video, .npy/.npz, or a folder of PNG or EXR.")],
     output: Annotated[Path, Option("--output", "-o", help=".mp4, .gif, .webp, or a folder of PNG.")],
+    depth: Annotated[
+        Path | None, Option(help="Depth: grey video, .npy/.npz, or a folder of PNG or EXR.")
+    ] = None,
+    video: Annotated[Path | None, Option(help="Or a plain video, whose depth is estimated.")] = None,
+    keyframes: Annotated[
+        str | None, Option(help="Or depth at some frames: 0:a.png,8:b.png,15:c.png.")
+    ] = None,
+    estimator: Annotated[
+        str | None, Option(help="Of the video's depth: a folder or hub name; without it, the bundled one.")
+    ] = None,
     model: Annotated[Path | None, Option(help="Model folder; without it, the bundled model.")] = None,
     negative_prompt: Annotated[str, Option(help="What the guidance moves away from.")] = "",
     depth_kind: Annotated[
@@ -23,11 +32,16 @@ def generate(
         Literal["clip", "frame"] | None,
         Option(help="Range of the depth; without it, as the model was trained."),
     ] = None,
-    depth_strength: Annotated[float, Option(help="1 follows the depth, 0 the prompt alone.")] = 1,
+    depth_strength: Annotated[
+        str, Option(help="1 follows the depth, 0 the prompt alone; or a file of lines FRAME, STRENGTH.")
+    ] = "1",
+    depth_mask: Annotated[
+        Path | None, Option(help="Grey video or picture: white follows the depth, black the prompt alone.")
+    ] = None,
     num_frames: Annotated[int | None, Option(help="Frames of the video.")] = None,
     frame_stride: Annotated[
-        int, Option(help="Use every so many depth frames; -1 spreads over them all.")
-    ] = 1,
+        int | None, Option(help="Use every so many frames of the depth or video; -1 spreads over them all.")
+    ] = None,
     height: Annotated[int | None, Option(help="Height in pixels.")] = None,
     width: Annotated[int | None, Option(help="Width in pixels.")] = None,
     steps: Annotated[int | None, Option(help="Steps of the scheduler.")] = None,
@@ -50,16 +64,21 @@ def generate(
     from makeyourvideo.cli.running import follow, prepare_aloud, report
     from makeyourvideo.run import check_outputs, run
     from makeyourvideo.settings import parse_settings
+    from makeyourvideo.structure.keyframes import parse_keyframes
 
     check_outputs(output, force)
     settings = {
         "prompt": prompt,
         "negative_prompt": negative_prompt,
         "depth": depth,
+        "video": video,
+        "keyframes": tuple(parse_keyframes(keyframes).items()) if keyframes else (),
+        "estimator": estimator,
         "depth_kind": depth_kind,
         "inverted": inverted,
         "depth_normalization": depth_normalization,
-        "depth_strength": depth_strength,
+        **_strength(depth_strength),
+        "depth_mask": depth_mask,
         "model": model,
         "num_frames": num_frames,
         "frame_stride": frame_stride,
@@ -73,10 +92,17 @@ def generate(
         "fps": fps,
         "threads": threads,
     }
-    job = prepare_aloud(parse_settings(settings))
+    job = prepare_aloud(parse_settings(settings), estimate=not dry_run)
     if dry_run:
         from makeyourvideo.cli.dry_run import describe
 
         describe(job, output, force)
     else:
         report(follow(run(job, output, force=force)))
+
+
+def _strength(given: str) -> dict[str, object]:
+    try:
+        return {"depth_strength": float(given)}
+    except ValueError:
+        return {"depth_curve": Path(given)}

@@ -12,16 +12,21 @@ from makeyourvideo.sampling import SamplingStep
 from makeyourvideo.settings import Settings
 
 
-def prepare_aloud(settings: Settings) -> Job:
+def prepare_aloud(settings: Settings, *, estimate: bool = True) -> Job:
     """`prepare`, saying what is odd or changed about the run, a line each."""
-    for library in (diffusers.utils.logging, transformers.utils.logging):
-        library.set_verbosity_error()
-        library.disable_progress_bar()
-    job = prepare(settings)
+    quiet_libraries()
+    job = prepare(settings, estimate=estimate)
     for label, lines in (("warning", job.warnings), ("note", job.plan.notes)):
         for line in lines:
             print(f"{label}: {line}", file=sys.stderr)
     return job
+
+
+def quiet_libraries() -> None:
+    """Leave talking and bars to this program."""
+    for library in (diffusers.utils.logging, transformers.utils.logging):
+        library.set_verbosity_error()
+        library.disable_progress_bar()
 
 
 def follow(events: Iterator[Event]) -> Finished:

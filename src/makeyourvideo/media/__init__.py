@@ -9,7 +9,7 @@ from makeyourvideo.media.images import (
     read_image,
     write_image,
 )
-from makeyourvideo.media.reading import VIDEO_SUFFIXES, Luma, read_luma, read_video
+from makeyourvideo.media.reading import VIDEO_SUFFIXES, Luma, iterate_video, read_luma, read_video, video_rate
 from makeyourvideo.media.writing import check_video_path, write_video
 
 __all__ = [
@@ -19,11 +19,13 @@ __all__ = [
     "Luma",
     "check_unpacked",
     "check_video_path",
+    "iterate_video",
     "read_folder",
     "read_gray_image",
     "read_image",
     "read_luma",
     "read_video",
+    "video_rate",
     "write_image",
     "write_video",
 ]

@@ -1,5 +1,6 @@
 """Videos and animations -> frames, decoded within bounds and never cut short unnoticed."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -48,6 +49,34 @@ def read_video(path: Path, *, max_bytes: int = MAX_BYTES) -> tuple[Frames, float
             for frame in _decode(path, stream, 3, max_bytes)
         ]
         return np.stack(frames), _rate(stream)
+
+
+def iterate_video(path: Path) -> Iterator[tuple[float, Frames]]:
+    """Decode a video one frame at a time, so that memory does not grow with its length.
+
+    Yields:
+        when a frame is shown, in seconds after the first, and the frame, uint8 `(height, width, 3)`.
+
+    Raises:
+        InputError: unreadable, cut short, no frames, mixed sizes, or a frame of more than `MAX_BYTES`.
+    """
+    with _video_stream(path) as stream:
+        step, start = 1 / (_rate(stream) or 1), None
+        check_unpacked(path, stream.width * stream.height * 3, MAX_BYTES)
+        for index, frame in enumerate(_decode(path, stream, 3, max_bytes=sys.maxsize)):
+            time = index * step if frame.time is None else frame.time
+            start = time if start is None else start
+            yield time - start, np.rot90(frame.to_ndarray(format="rgb24"), frame.rotation // 90)
+
+
+def video_rate(path: Path) -> float | None:
+    """Return the mean frames a second of a video, where it has a rate.
+
+    Raises:
+        InputError: unreadable, or no video.
+    """
+    with _video_stream(path) as stream:
+        return _rate(stream)
 
 
 @dataclass(frozen=True)

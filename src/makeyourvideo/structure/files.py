@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from makeyourvideo.errors import InputError, unreadable_unless
@@ -13,7 +14,7 @@ from makeyourvideo.media import MAX_BYTES, VIDEO_SUFFIXES, read_folder, read_gra
 from makeyourvideo.structure.arrays import read_npy, read_npz
 from makeyourvideo.structure.depth import DepthVideo, Normalization
 from makeyourvideo.structure.exr import read_exr
-from makeyourvideo.structure.meaning import Kind, Samples, from_inverse, from_metric, warn
+from makeyourvideo.structure.meaning import Kind, Samples, as_floats, from_inverse, from_metric, warn
 
 
 def read_depth(
@@ -59,6 +60,18 @@ def read_depth(
         interpret = from_metric if kind == "metric" else partial(from_inverse, inverted=inverted)
         depth = interpret(path, samples, normalization or "clip")
     return replace(depth, fps=fps or rate or depth.fps)
+
+
+def read_fractions(path: Path, max_bytes: int = MAX_BYTES) -> NDArray[np.float32]:
+    """Read grey samples `(frames, height, width)`, black 0 and white 1; floats as they are.
+
+    Raises:
+        InputError: as `read_depth`.
+    """
+    with unreadable_unless(path, "a grey video, a picture or a folder of pictures"):
+        path.stat()
+        samples, _ = _read_samples(path, max_bytes)
+    return samples.inverse_depth() if isinstance(samples, DepthVideo) else as_floats(path, samples)
 
 
 def _read_samples(path: Path, max_bytes: int) -> tuple[Samples | DepthVideo, float | None]:

@@ -33,7 +33,7 @@ def from_inverse(path: Path, samples: Samples, normalization: Normalization, *, 
     Raises:
         InputError: infinite samples, or as `DepthVideo.from_inverse_depth`.
     """
-    inverse = _as_floats(path, samples)
+    inverse = as_floats(path, samples)
     if np.isinf(inverse).any():
         raise InputError(path, "finite inverse depth", "infinity, as in metric depth (kind metric)")
     low, high = inverse.min(), inverse.max()
@@ -57,7 +57,7 @@ def from_metric(path: Path, samples: Samples, normalization: Normalization) -> D
     Raises:
         InputError: no positive sample, or as `DepthVideo.from_metric_depth`.
     """
-    distance = _as_floats(path, samples)
+    distance = as_floats(path, samples)
     empty = distance <= 0
     if empty.all():
         raise InputError(path, "metric depth above 0", f"at most {distance.max():g}")
@@ -71,7 +71,7 @@ def from_metric(path: Path, samples: Samples, normalization: Normalization) -> D
     return depth if in_metres else replace(depth, units="relative")
 
 
-def _as_floats(path: Path, samples: Samples) -> NDArray[np.float32]:
+def as_floats(path: Path, samples: Samples) -> NDArray[np.float32]:
     """Samples as they are; of integers and grey levels, fractions of full scale."""
     if isinstance(samples, Luma):
         return _scaled(path, samples)

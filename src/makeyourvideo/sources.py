@@ -1,0 +1,127 @@
+"""What the settings say about structure -> DepthVideo: files, a video, a 3D scene or keyframes."""
+
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from makeyourvideo.errors import InputError, unreadable_unless
+from makeyourvideo.model_folder import own_estimator
+from makeyourvideo.planning import Mask
+from makeyourvideo.settings import Settings
+from makeyourvideo.structure.depth import DepthVideo, pick_frames
+from makeyourvideo.structure.estimators import load_estimator
+from makeyourvideo.structure.files import read_depth, read_fractions
+from makeyourvideo.structure.keyframes import interpolate_keyframes
+from makeyourvideo.structure.video import count_frames, estimate_frames, pick_from_video
+
+
+def read_structure(
+    settings: Settings, *, fps: float, num_frames: int, estimate: bool = True
+) -> tuple[DepthVideo, list[str]]:
+    """Read or make the depth that the settings name, and say what was made up or picked, a sentence each.
+
+    Args:
+        settings: whose one source is read.
+        fps: frames a second of the result.
+        num_frames: of the result, where the settings leave it open.
+        estimate: False leaves a video's depth out: the clip has its shape alone.
+
+    Raises:
+        InputError: the source is missing, unreadable, or gives no depth.
+    """
+    wanted = settings.num_frames or num_frames
+    if settings.depth is not None:
+        return read_depth(settings.depth, kind=settings.depth_kind, inverted=settings.inverted), []
+    if settings.video is not None:
+        return _from_video(settings, settings.video, fps, wanted, estimate)
+    if settings.keyframes:
+        return _from_keyframes(settings, fps, wanted)
+    raise InputError("structure", "depth, a video or keyframes", "none")
+
+
+def _from_video(
+    settings: Settings, video: Path, fps: float, wanted: int, estimate: bool
+) -> tuple[DepthVideo, list[str]]:
+    stride = settings.frame_stride
+    if stride is None:
+        picked, how = pick_from_video(video, fps=fps), f"one every {1 / fps:.3g} s"
+    else:  # the reference's rule knows the whole length
+        length = count_frames(video)
+        indices = pick_frames(length, min(wanted, length), stride)
+        step = indices[1] - indices[0] if len(indices) > 1 else 1
+        picked, how = pick_from_video(video, frame_stride=step), f"one in {step}"
+    frames = np.stack(list(islice(picked, wanted)))
+    notes = [f"{len(frames)} frames of the video are used, {how}"]
+    if not estimate:
+        ramp = np.linspace(0, 1, frames.shape[1], dtype=np.float32)[None, :, None]
+        return DepthVideo.from_inverse_depth(
+            np.broadcast_to(ramp, frames.shape[:3]), source=str(video)
+        ), notes
+    estimator = load_estimator(settings.estimator or own_estimator(settings.model))
+    inverse = np.stack(list(estimate_frames(frames, estimator)))
+    depth = DepthVideo.from_inverse_depth(inverse, units=estimator.units, source=str(video), fps=fps)
+    return depth, [*notes, f"their depth is estimated ({estimator.name})"]
+
+
+def _from_keyframes(settings: Settings, fps: float, wanted: int) -> tuple[DepthVideo, list[str]]:
+    read = {
+        frame: read_depth(path, kind=settings.depth_kind, inverted=settings.inverted)
+        for frame, path in settings.keyframes
+    }
+    if settings.num_frames is None:
+        wanted = max(read) + 1
+    inverse = interpolate_keyframes(
+        {frame: depth.inverse_depth()[0] for frame, depth in read.items()}, wanted
+    )
+    units = {depth.units for depth in read.values()}
+    depth = DepthVideo.from_inverse_depth(
+        inverse, units=units.pop() if len(units) == 1 else "relative", source="keyframes", fps=fps
+    )
+    made_up = wanted - len(read)
+    given = ", ".join(map(str, sorted(read)))
+    return depth, [
+        f"depth is given at frames {given}; the other {made_up} of {wanted} are made up from motion"
+    ]
+
+
+def read_mask(settings: Settings, num_frames: int) -> Mask | None:
+    """Read the strength of the depth over time and space, `(frames, height, width)` in [0, 1], if any is set.
+
+    Raises:
+        InputError: the mask or the curve is missing or unreadable, or their lengths differ.
+    """
+    curve = None if settings.depth_curve is None else read_curve(settings.depth_curve, num_frames)
+    if settings.depth_mask is None:
+        return None if curve is None else curve[:, None, None]
+    mask = np.clip(read_fractions(settings.depth_mask), 0, 1)
+    if curve is None:
+        return mask
+    if len(mask) not in (1, num_frames):
+        raise InputError(settings.depth_mask, f"1 or {num_frames} frames beside a curve", str(len(mask)))
+    return mask * curve[:, None, None]
+
+
+def read_curve(path: Path, num_frames: int) -> Mask:
+    """Read lines "frame, strength" and fill the frames between them linearly: `(num_frames,)`.
+
+    Raises:
+        InputError: unreadable, other lines, frames that do not rise, or strengths outside [0, 1].
+    """
+    with unreadable_unless(path, "a text file"):
+        lines = [line.split("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    points: list[tuple[float, float]] = []
+    for number, line in enumerate(lines, start=1):
+        if line:
+            try:
+                frame, strength = map(float, line.split(","))
+            except ValueError:
+                raise InputError(
+                    path, 'lines of "frame, strength"', f"line {number}: {line[:80]!r}"
+                ) from None
+            if not 0 <= strength <= 1 or (points and frame <= points[-1][0]):
+                raise InputError(path, "rising frames and strengths from 0 to 1", f"line {number}: {line!r}")
+            points.append((frame, strength))
+    if not points:
+        raise InputError(path, 'lines of "frame, strength"', "none")
+    return np.interp(np.arange(num_frames), *np.array(points).T).astype(np.float32)

@@ -1,0 +1,66 @@
+"""`makeyourvideo depth` and the sources of `generate`, as people use them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from makeyourvideo.media import read_image, read_video, write_video
+from makeyourvideo.structure.files import read_depth
+
+
+@pytest.fixture
+def video(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)  # as the command does
+    rng = np.random.default_rng(0)
+    wide = np.kron(rng.integers(0, 256, (8, 30, 3)), np.ones((8, 8, 1))).astype(np.uint8)
+    write_video(Path("in.mp4"), np.stack([wide[:, 2 * i : 2 * i + 64] for i in range(20)]), 25.0)
+    return Path("in.mp4")
+
+
+def test_depth_of_a_video_with_a_preview(command, video) -> None:
+    result = command("depth", video, "-o", "out/depth.npz", "--fps", 12.5, "--preview")
+    assert result.code == 0, result.err
+    assert result.out.splitlines() == ["out/depth.npz", "out/depth.png", "out/depth.mp4"]
+    depth = read_depth(Path("out/depth.npz"))
+    assert (depth.values.shape, depth.fps, depth.units) == ((10, 64, 64), 12.5, "relative")
+    assert read_image(Path("out/depth.png")).shape[0] == 64
+    assert read_video(Path("out/depth.mp4"))[0].shape == (10, 64, 64, 3)
+    assert command("depth", video, "-o", "out/depth.npz").code == 1
+
+
+def test_a_broken_video_leaves_nothing(command, video) -> None:
+    Path("broken.mp4").write_bytes(video.read_bytes()[:600])
+    result = command("depth", "broken.mp4", "-o", "depth.npz")
+    assert result.code == 1
+    assert result.err.startswith("makeyourvideo: broken.mp4: expected")
+    assert {path.name for path in Path().iterdir()} == {"depth.npy", "in.mp4", "broken.mp4"}
+
+
+def test_generate_from_a_video_and_again_from_its_manifest(command, video, model_folder) -> None:
+    asked = ("--prompt", "a ball", "--model", model_folder, "--steps", 2)
+    result = command("generate", *asked, "--video", video, "--depth-strength", 0.5, "-o", "a.mp4")
+    assert result.code == 0, result.err
+    assert "their depth is estimated (bundled)" in result.err
+    manifest = json.loads(Path("a.json").read_text())
+    assert manifest["settings"]["video"] == "in.mp4"
+    assert set(manifest["inputs_sha256"]) == {"model", "video"}
+    again = command("replay", "a.json", "-o", "b.mp4")
+    assert again.code == 0, again.err
+    assert Path("a.mp4").read_bytes() == Path("b.mp4").read_bytes()
+    dry = command("generate", *asked, "--video", video, "-o", "c.mp4", "--dry-run")
+    assert "in.mp4, 4 frames of 64x64" in dry.out
+    video.write_bytes(video.read_bytes() + b" ")
+    assert "in.mp4: expected the contents with SHA-256" in command("replay", "a.json", "-o", "d.mp4").err
+
+
+def test_strength_from_a_curve_and_a_mask(command, video, model_folder) -> None:
+    Path("curve.csv").write_text("0, 1\n3, 0\n")
+    write_video(Path("mask"), np.full((1, 64, 64, 3), 255, np.uint8), 8.0)
+    asked = ("--prompt", "a ball", "--model", model_folder, "--steps", 2, "--video", video)
+    assert command("generate", *asked, "-o", "plain.mp4").code == 0
+    faded = command("generate", *asked, "--depth-strength", "curve.csv", "-o", "faded.mp4")
+    assert faded.code == 0, faded.err
+    assert Path("plain.mp4").read_bytes() != Path("faded.mp4").read_bytes()
+    assert json.loads(Path("faded.json").read_text())["settings"]["depth_curve"] == "curve.csv"

@@ -1,0 +1,86 @@
+"""What the settings say about structure, read from files, videos and keyframes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from makeyourvideo.errors import InputError
+from makeyourvideo.media import write_video
+from makeyourvideo.settings import Settings, parse_settings
+from makeyourvideo.sources import read_curve, read_mask, read_structure
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    wide = np.kron(rng.integers(0, 256, (8, 30, 3)), np.ones((8, 8, 1))).astype(np.uint8)
+    frames = np.stack([wide[:, 2 * index : 2 * index + 64] for index in range(50)])
+    write_video(tmp_path / "video.mp4", frames, 25.0)
+    return tmp_path / "video.mp4"
+
+
+def settings(**given: object) -> Settings:
+    return parse_settings({"prompt": "a ball", **given})
+
+
+def test_a_video_keeps_its_speed_unless_a_stride_is_given(video: Path) -> None:
+    depth, notes = read_structure(settings(video=video), fps=5.0, num_frames=8)
+    assert (depth.num_frames, depth.height, depth.width, depth.fps) == (8, 64, 64, 5.0)
+    assert notes == ["8 frames of the video are used, one every 0.2 s", "their depth is estimated (bundled)"]
+    for stride, count, told in ((3, 8, "one in 3"), (-1, 8, "one in 6"), (30, 8, "one in 6")):
+        depth, notes = read_structure(settings(video=video, frame_stride=stride), fps=5.0, num_frames=8)
+        assert depth.num_frames == count
+        assert notes[0].endswith(told)  # as the reference picks them
+    short, _ = read_structure(settings(video=video), fps=2.0, num_frames=16)
+    assert short.num_frames == 4
+
+
+def test_without_estimating_a_video_has_its_shape_alone(video: Path) -> None:
+    depth, notes = read_structure(settings(video=video), fps=5.0, num_frames=8, estimate=False)
+    assert depth.values.shape == (8, 64, 64)
+    assert len(notes) == 1
+
+
+def test_keyframes_become_a_sequence_that_says_what_was_made_up(tmp_path: Path) -> None:
+    for name, row in (("a", 4), ("b", 8)):
+        picture = np.zeros((32, 32), np.uint16)
+        picture[row : row + 12, 8:20] = 50_000
+        picture[24:] += 10_000
+        Image.fromarray(picture).save(tmp_path / f"{name}.png")
+    given = ((0, tmp_path / "a.png"), (4, tmp_path / "b.png"))
+    depth, notes = read_structure(settings(keyframes=given), fps=8.0, num_frames=16)
+    assert depth.values.shape == (5, 32, 32)
+    assert notes == ["depth is given at frames 0, 4; the other 3 of 5 are made up from motion"]
+    held, _ = read_structure(settings(keyframes=given, num_frames=7), fps=8.0, num_frames=16)
+    assert np.array_equal(held.values[4], held.values[6])
+
+
+def test_exactly_one_source_is_asked_for(video: Path) -> None:
+    for given in ({}, {"depth": "a.npy", "video": video}):
+        with pytest.raises(InputError, match="one of depth, video, scene, keyframes"):
+            settings(**given)
+
+
+def test_strength_over_time_and_space(tmp_path: Path) -> None:
+    curve = tmp_path / "curve.csv"
+    curve.write_text("# fades out\n0, 1\n4, 0\n")
+    assert read_curve(curve, 6).tolist() == [1, 0.75, 0.5, 0.25, 0, 0]
+    left = np.zeros((8, 8), np.uint8)
+    left[:, :4] = 255
+    Image.fromarray(left).save(tmp_path / "mask.png")
+    asked = settings(depth="d.npy", depth_curve=curve, depth_mask=tmp_path / "mask.png")
+    mask = read_mask(asked, 6)
+    assert mask is not None
+    assert mask.shape == (6, 8, 8)
+    assert mask[1, 0].tolist() == [0.75] * 4 + [0] * 4
+    assert read_mask(settings(depth="d.npy"), 6) is None
+
+
+@pytest.mark.parametrize("text", ["", "0 1", "0, 2", "3, 1\n2, 1", "a, b"])
+def test_a_wrong_curve_is_one_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "curve.csv").write_text(text)
+    with pytest.raises(InputError, match=r"curve\.csv: expected") as caught:
+        read_curve(tmp_path / "curve.csv", 4)
+    assert "\n" not in str(caught.value)
