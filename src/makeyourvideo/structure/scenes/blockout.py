@@ -13,9 +13,9 @@ from makeyourvideo.media import MAX_BYTES
 from makeyourvideo.structure.depth import DepthVideo, Normalization
 from makeyourvideo.structure.scenes.blockout_form import Blockout, MeshFile, Thing
 from makeyourvideo.structure.scenes.cameras import Cameras
-from makeyourvideo.structure.scenes.gltf_file import beside, read_bounded
+from makeyourvideo.structure.scenes.inputs import beside, read_bounded, validated
 from makeyourvideo.structure.scenes.model import Mesh, Model, StillModel, bounds, check_surfaces
-from makeyourvideo.structure.scenes.paths import ReadyMadePath, validated
+from makeyourvideo.structure.scenes.paths import ReadyMadePath
 from makeyourvideo.structure.scenes.preview import PALETTE
 from makeyourvideo.structure.scenes.scene import open_model
 from makeyourvideo.structure.scenes.shapes import build_shape
@@ -154,10 +154,9 @@ def _open(
     form = read_blockout(path)
     fps = fps or form.fps
     seconds = frame_times(num_frames or max(round(form.duration * fps), 1), fps)
-    check_size(height, width)
+    check_size(path, height, width, max_bytes)
     placed = _place(path, form, max_bytes)
     model = BlockoutModel(path, placed)
-    check_surfaces(path, [*model.still, *model.moving(0.0)], max_bytes)
     if isinstance(form.camera, ReadyMadePath):
         box = bounds(_without_planes(path, placed) or model, seconds)
         cameras = form.camera.film(box, seconds, width / height, path)
@@ -174,11 +173,19 @@ def _without_planes(path: Path, placed: Sequence[Placed]) -> BlockoutModel | Non
 
 def _place(path: Path, form: Blockout, max_bytes: int) -> list[Placed]:
     placed: list[Placed] = []
+    models: dict[tuple[str, str], Model] = {}
+    meshes: list[Mesh] = []
     for number, thing in enumerate(form.things):
+        shape: Model
         if isinstance(thing, MeshFile):
-            shape = open_model(beside(path, thing.file), up=thing.up, max_bytes=max_bytes)
+            key = thing.file, thing.up
+            if key not in models:
+                models[key] = open_model(beside(path, thing.file), up=thing.up, max_bytes=max_bytes)
+            shape = models[key]
         else:
             shape = StillModel(path, [build_shape(thing)])
+        meshes += [*shape.still, *shape.moving(0.0)]
+        check_surfaces(path, meshes, max_bytes)  # before there are more than fit
         color = thing.rgb or (_GROUND if thing.shape == "plane" else tuple(PALETTE[number % len(PALETTE)]))
         placed.append(Placed(thing, shape, color))
     return placed

@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Discriminator, Field, Tag, field_validator, model_validator
 
 from makeyourvideo.structure.scenes.easing import Easing, between
+from makeyourvideo.structure.scenes.inputs import STRICT
 from makeyourvideo.structure.scenes.mesh_files import Up
-from makeyourvideo.structure.scenes.paths import STRICT, CameraPath, ReadyMadePath, Vector, check_rising
+from makeyourvideo.structure.scenes.paths import CameraPath, ReadyMadePath, Vector, check_rising
 
 Floats = NDArray[np.float64]
 Positive = Annotated[float, Field(gt=0)]
@@ -122,7 +123,7 @@ class Blockout(BaseModel):
 
     model_config = STRICT
 
-    things: Annotated[tuple[AnyThing, ...], Field(min_length=1)]
+    things: Annotated[tuple[AnyThing, ...], Field(min_length=1, max_length=1000)]
     camera: Annotated[
         Annotated[ReadyMadePath, Tag("ready-made")] | Annotated[CameraPath, Tag("keyframes")],
         Discriminator(_camera_kind),

@@ -99,30 +99,28 @@ class GltfModel:
             known = ", ".join(self._cameras) or "none"
             raise InputError(self.path, f"one of the file's cameras ({known})", repr(name))
         node, index = self._cameras[name]
-        camera = self._document.item("cameras", index)
+        camera = self._document.parts.cameras[index]
         if camera.perspective is None:
             raise InputError(self.path, "a perspective camera", f"{name!r} of type {camera.type}")
-        fov = camera.perspective.yfov
-        if not isinstance(fov, int | float):
-            raise InputError(self.path, f"yfov of camera {name!r} in radians", repr(fov))
-        poses = np.array([self._tree.world(float(second))[node] for second in seconds])
-        return check_cameras(Cameras(poses, np.full(len(seconds), float(fov))), self.path)
+        poses = np.array([self._tree.world(second)[node] for second in seconds.tolist()])
+        fov = np.full(len(seconds), camera.perspective.yfov)
+        return check_cameras(Cameras(poses, fov), self.path)
 
     def _scene_roots(self) -> list[int]:
-        document = self._document
-        if not document.parts.scenes:
+        document, parts = self._document, self._document.parts
+        if not parts.scenes:
             return self._tree.roots
-        scene = document.item("scenes", document.parts.scene or 0)
-        for node in scene.nodes or []:
-            document.item("nodes", node)
-        return list(scene.nodes or [])
+        roots = list(document.item(parts.scenes, parts.scene, "scenes").nodes)
+        for node in roots:
+            document.item(parts.nodes, node, "nodes")
+        return roots
 
     def _read_instances(self, inside: list[int], tracks: dict[int, Track]) -> list[Instance]:
-        document = self._document
-        read: dict[tuple[object, object], tuple[list[Primitive], Skin | None]] = {}
+        document, parts = self._document, self._document.parts
+        read: dict[tuple[int, int | None], tuple[list[Primitive], Skin | None]] = {}
         instances = []
         for index in inside:
-            node = document.item("nodes", index)
+            node = parts.nodes[index]
             if node.mesh is None:
                 continue
             key = (node.mesh, node.skin)
@@ -132,46 +130,52 @@ class GltfModel:
             primitives, skin = read[key]
             for primitive in primitives:
                 document.spend(primitive.positions.nbytes + primitive.faces.nbytes)
-                instances.append(self._placed(primitive, index, skin, tracks.get(index)))
+                weights = node.weights or parts.meshes[node.mesh].weights
+                instances.append(self._placed(primitive, index, skin, weights, tracks.get(index)))
         return instances
 
-    def _placed(self, primitive: Primitive, index: int, skin: Skin | None, track: Track | None) -> Instance:
-        mesh, count = self._document.item("nodes", index).mesh, len(primitive.targets)
-        default = self._document.node_weights(index) or self._document.item("meshes", mesh).weights
-        weights = np.array(default or [0.0] * count, np.float64)
-        given = len(weights) if track is None else track.values.shape[-1]
+    def _placed(
+        self,
+        primitive: Primitive,
+        node: int,
+        skin: Skin | None,
+        weights: tuple[float, ...] | None,
+        track: Track | None,
+    ) -> Instance:
+        count = len(primitive.targets)
+        constant = np.array(weights or [0.0] * count)
+        given = len(constant) if track is None else track.values.shape[-1]
         if count and given != count:
-            expected = f"a weight for each of {count} morph targets of mesh {mesh}"
-            raise InputError(self.path, expected, f"{given} at node {index}")
-        return Instance(primitive, index, skin, weights, track if count else None)
+            expected = f"a weight for each of {count} morph targets at node {node}"
+            raise InputError(self.path, expected, f"{given}")
+        return Instance(primitive, node, skin, constant, track if count else None)
 
     def _moves(self, instance: Instance) -> bool:
         places = [instance.node] if instance.skin is None else instance.skin.joints.tolist()
         return instance.track is not None or not self._tree.moving.isdisjoint(places)
 
     def _find_cameras(self, inside: list[int]) -> dict[str, tuple[int, int]]:
-        cameras: dict[str, tuple[int, int]] = {}
+        """Node and camera by the node's name, else the camera's; where taken, with the node's number."""
+        parts = self._document.parts
+        found: dict[str, tuple[int, int]] = {}
         for index in inside:
-            node = self._document.item("nodes", index)
+            node = parts.nodes[index]
             if node.camera is not None:
-                camera = self._document.item("cameras", node.camera)
-                for name in (node.name or camera.name or f"camera {node.camera}", camera.name):
-                    if name:
-                        cameras.setdefault(str(name), (index, node.camera))
-        return cameras
+                camera = self._document.item(parts.cameras, node.camera, "cameras")
+                name = node.name or camera.name or f"camera {node.camera}"
+                found[f"{name} {index}" if name in found else name] = index, node.camera
+        return found
 
 
-def _read_skin(document: Document, index: object) -> Skin:
-    skin = document.item("skins", index)
-    joints = list(skin.joints or [])
-    for joint in joints:
-        document.item("nodes", joint)
-    if not joints:
-        raise InputError(document.path, f"joints in skin {index}", "none")
-    inverse_bind = np.tile(np.eye(4), (len(joints), 1, 1))
-    if skin.inverseBindMatrices is not None:
-        inverse_bind = read_floats(document, skin.inverseBindMatrices, "MAT4")
-        if len(inverse_bind) < len(joints):
-            found = f"{len(inverse_bind)}"
-            raise InputError(document.path, f"{len(joints)} inverse bind matrices in skin {index}", found)
-    return Skin(np.array(joints), inverse_bind[: len(joints)])
+def _read_skin(document: Document, index: int) -> Skin:
+    skin = document.item(document.parts.skins, index, "skins")
+    count = len(skin.joints)
+    for joint in skin.joints:
+        document.item(document.parts.nodes, joint, "nodes")
+    inverse_bind = np.tile(np.eye(4), (count, 1, 1))
+    if skin.inverse_bind_matrices is not None:
+        inverse_bind = read_floats(document, skin.inverse_bind_matrices, "MAT4")
+        if len(inverse_bind) < count:
+            expected = f"{count} inverse bind matrices in skin {index}"
+            raise InputError(document.path, expected, f"{len(inverse_bind)}")
+    return Skin(np.array(skin.joints), inverse_bind[:count])

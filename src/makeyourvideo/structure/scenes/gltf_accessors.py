@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from makeyourvideo.errors import InputError
-from makeyourvideo.structure.scenes.gltf_file import Document, whole
+from makeyourvideo.structure.scenes.gltf_file import Document
+from makeyourvideo.structure.scenes.gltf_form import Sparse
 
 _TYPES = {5120: "i1", 5121: "u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 _SHAPES: dict[str, tuple[int, ...]] = {
@@ -14,7 +15,7 @@ _SHAPES: dict[str, tuple[int, ...]] = {
 }  # fmt: skip
 
 
-def read_floats(document: Document, index: object, *kinds: str) -> NDArray[np.float64]:
+def read_floats(document: Document, index: int | None, *kinds: str) -> NDArray[np.float64]:
     """Read numbers `(count, …)`; normalised whole numbers become fractions, matrices are `(count, 4, 4)`.
 
     Raises:
@@ -24,12 +25,12 @@ def read_floats(document: Document, index: object, *kinds: str) -> NDArray[np.fl
     values = stored.astype(np.float64)
     if not np.isfinite(values).all():
         raise InputError(document.path, f"finite numbers in accessor {index}", "NaN or infinity")
-    if document.item("accessors", index).normalized and stored.dtype.kind in "iu":
+    if document.item(document.parts.accessors, index, "accessors").normalized and stored.dtype.kind in "iu":
         values = np.maximum(values / np.iinfo(stored.dtype).max, -1)
     return values.transpose(0, 2, 1) if values.ndim == 3 else values
 
 
-def read_numbers(document: Document, index: object, *kinds: str) -> NDArray[np.int64]:
+def read_numbers(document: Document, index: int | None, *kinds: str) -> NDArray[np.int64]:
     """Read whole numbers `(count, …)`, as they point to vertices and joints.
 
     Raises:
@@ -41,67 +42,64 @@ def read_numbers(document: Document, index: object, *kinds: str) -> NDArray[np.i
     return stored.astype(np.int64)
 
 
-def _read(document: Document, index: object, kinds: tuple[str, ...]) -> NDArray[Any]:
-    accessor = document.item("accessors", index)
-    what = f"accessor {index}"
+def _read(document: Document, index: int | None, kinds: tuple[str, ...]) -> NDArray[Any]:
+    accessor = document.item(document.parts.accessors, index, "accessors")
+    what, count, shape = f"accessor {index}", accessor.count, _SHAPES.get(accessor.type, ())
     if accessor.type not in kinds:
         raise InputError(document.path, f"{' or '.join(kinds)} in {what}", repr(accessor.type))
-    count = whole(document.path, accessor.count, f"count of {what}", 1)
-    dtype, shape = _dtype(document, accessor.componentType, what), _SHAPES[accessor.type]
+    dtype = _dtype(document, accessor.component_type, what)
     document.spend(8 * count * int(np.prod(shape)))
-    if accessor.bufferView is None:
+    if accessor.buffer_view is None:
         values = np.zeros((count, *shape), dtype)
     else:
-        values = _elements(document, accessor.bufferView, accessor.byteOffset, count, dtype, shape, what)
+        values = _elements(document, accessor.buffer_view, accessor.byte_offset, count, dtype, shape, what)
     if accessor.sparse is None:
         return values
-    sparse = accessor.sparse
-    changed = whole(document.path, sparse.count, f"sparse.count of {what}", 1)
-    document.spend(8 * changed * (1 + int(np.prod(shape))))
-    places = _elements(
-        document, sparse.indices.bufferView, sparse.indices.byteOffset, changed,
-        _dtype(document, sparse.indices.componentType, what), (), what,
-    ).astype(np.int64)  # fmt: skip
-    if places.min() < 0 or places.max() >= count:
-        found = f"{places.max() if places.min() >= 0 else places.min()}"
-        raise InputError(document.path, f"sparse indices below {count} in {what}", found)
     values = values.copy()
-    values[places] = _elements(
-        document, sparse.values.bufferView, sparse.values.byteOffset, changed, dtype, shape, what
-    )
+    _change(document, values, accessor.sparse, what)
     return values
 
 
-def _dtype(document: Document, code: object, what: str) -> np.dtype[Any]:
-    if not isinstance(code, int) or code not in _TYPES:
-        raise InputError(document.path, f"a componentType of glTF in {what}", repr(code))
+def _change(document: Document, values: NDArray[Any], sparse: Sparse, what: str) -> None:
+    """Put sparse values in their places."""
+    document.spend(8 * sparse.count * (1 + int(np.prod(values.shape[1:]))))
+    dtype = _dtype(document, sparse.indices.component_type, what)
+    view, offset = sparse.indices.buffer_view, sparse.indices.byte_offset
+    places = _elements(document, view, offset, sparse.count, dtype, (), what).astype(np.int64)
+    if places.min() < 0 or places.max() >= len(values):
+        expected = f"sparse indices from 0 to {len(values) - 1} in {what}"
+        raise InputError(document.path, expected, f"{places.min()} to {places.max()}")
+    view, offset = sparse.values.buffer_view, sparse.values.byte_offset
+    values[places] = _elements(document, view, offset, sparse.count, values.dtype, values.shape[1:], what)
+
+
+def _dtype(document: Document, code: int, what: str) -> np.dtype[Any]:
+    if code not in _TYPES:
+        raise InputError(document.path, f"a componentType of glTF in {what}", str(code))
     return np.dtype(_TYPES[code])
 
 
 def _elements(
     document: Document,
-    view_index: object,
-    offset: object,
+    view_index: int,
+    offset: int,
     count: int,
     dtype: np.dtype[Any],
     shape: tuple[int, ...],
     what: str,
 ) -> NDArray[Any]:
     """`count` elements in a buffer view, which may lie further apart than they are long."""
-    view = document.item("bufferViews", view_index)
-    name = f"of bufferView {view_index}"
+    view = document.item(document.parts.buffer_views, view_index, "bufferViews")
     content = document.buffer(view.buffer)
-    start = whole(document.path, view.byteOffset or 0, f"byteOffset {name}")
-    length = whole(document.path, view.byteLength, f"byteLength {name}")
-    if start + length > len(content):
-        raise InputError(
-            document.path, f"at least {start + length} bytes in buffer {view.buffer}", f"{len(content)}"
-        )
+    stop = view.byte_offset + view.byte_length
+    if stop > len(content):
+        expected = f"{stop} bytes in buffer {view.buffer} for bufferView {view_index}"
+        raise InputError(document.path, expected, f"{len(content)}")
     size = dtype.itemsize * int(np.prod(shape))
-    stride = whole(document.path, view.byteStride or size, f"byteStride {name}", size)
-    first = whole(document.path, offset or 0, f"byteOffset of {what}")
-    end = first + stride * (count - 1) + size
-    if end > length:
-        raise InputError(document.path, f"{end} bytes for {what} in bufferView {view_index}", f"{length}")
-    within = tuple(int(step) for step in np.empty(shape, dtype).strides)
-    return np.ndarray((count, *shape), dtype, content, start + first, (stride, *within))
+    stride = view.byte_stride or size
+    end = offset + stride * (count - 1) + size
+    if stride < size or end > view.byte_length:
+        expected = f"{max(end, count * size)} bytes for {what} in bufferView {view_index}"
+        raise InputError(document.path, expected, f"{view.byte_length}, {stride} an element")
+    within = np.empty(shape, dtype).strides
+    return np.ndarray((count, *shape), dtype, content, view.byte_offset + offset, (stride, *within))

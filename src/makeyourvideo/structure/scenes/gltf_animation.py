@@ -1,7 +1,7 @@
 """glTF animations: what a track says at a time (glTF 2.0, 3.11 and appendix C)."""
 
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeGuard, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from makeyourvideo.errors import InputError
 from makeyourvideo.structure.scenes.gltf_accessors import read_floats
 from makeyourvideo.structure.scenes.gltf_file import Document
+from makeyourvideo.structure.scenes.gltf_form import Sampler
 
 Floats = NDArray[np.float64]
 Property = Literal["translation", "rotation", "scale", "weights"]
@@ -89,7 +90,7 @@ def read_tracks(document: Document, name: str | None) -> dict[tuple[int, Propert
     Raises:
         InputError: no animation of that name, or keyframes that make no sense.
     """
-    animations = document.parts.animations or []
+    animations = document.parts.animations
     names = [animation.name for animation in animations]
     if name is not None and name not in names:
         known = ", ".join(str(known) for known in names) or "no animations"
@@ -98,36 +99,35 @@ def read_tracks(document: Document, name: str | None) -> dict[tuple[int, Propert
     for animation in animations:
         if name is not None and animation.name != name:
             continue
-        for channel in animation.channels or []:
+        for channel in animation.channels:
             node, path = channel.target.node, channel.target.path
-            if node is None or path not in get_args(Property) or (node, path) in tracks:
+            if node is None or not _is_property(path) or (node, path) in tracks:
                 continue  # an extension's target, or one that an earlier animation moves
-            document.item("nodes", node)
-            samplers = animation.samplers or []
-            if not isinstance(channel.sampler, int) or not 0 <= channel.sampler < len(samplers):
-                raise InputError(document.path, f"a sampler below {len(samplers)}", f"{channel.sampler!r}")
-            tracks[node, path] = _read_track(document, samplers[channel.sampler], node, path)
+            document.item(document.parts.nodes, node, "nodes")
+            sampler = document.item(animation.samplers, channel.sampler, "animation's samplers")
+            tracks[node, path] = _read_track(document, sampler, node, path)
     return tracks
 
 
-def _read_track(document: Document, sampler: object, node: int, path: Property) -> Track:
-    source, target = getattr(sampler, "input", None), getattr(sampler, "output", None)
-    interpolation: Any = getattr(sampler, "interpolation", None) or "LINEAR"
+def _is_property(path: str) -> TypeGuard[Property]:
+    return path in get_args(Property)
+
+
+def _read_track(document: Document, sampler: Sampler, node: int, path: Property) -> Track:
     what = f"the {path} of node {node}"
+    interpolation: Any = sampler.interpolation
     if interpolation not in get_args(Interpolation):
-        raise InputError(
-            document.path, f"{', '.join(get_args(Interpolation))} for {what}", repr(interpolation)
-        )
-    times = read_floats(document, source, "SCALAR")
+        expected = f"{', '.join(get_args(Interpolation))} for {what}"
+        raise InputError(document.path, expected, repr(interpolation))
+    times = read_floats(document, sampler.input, "SCALAR")
     if (np.diff(times) <= 0).any():
-        raise InputError(document.path, f"rising times for {what}", f"accessor {source}")
+        raise InputError(document.path, f"rising times for {what}", f"accessor {sampler.input}")
     kind = {"weights": "SCALAR", "rotation": "VEC4"}.get(path, "VEC3")
-    values = read_floats(document, target, kind)
+    values = read_floats(document, sampler.output, kind)
     each = len(times) * (3 if interpolation == "CUBICSPLINE" else 1)
     if len(values) % each or (path != "weights" and len(values) != each):
         raise InputError(document.path, f"{each} values for {what}", f"{len(values)}")
-    if path == "weights":
-        values = values.reshape(each, -1)
+    values = values.reshape(each, -1)
     if interpolation == "CUBICSPLINE":
         values = values.reshape(len(times), 3, -1)
     return Track(times, values, interpolation, path == "rotation")

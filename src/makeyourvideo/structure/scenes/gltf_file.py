@@ -8,14 +8,16 @@ import base64
 import binascii
 import json
 import struct
-import warnings
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 from urllib.parse import unquote, unquote_to_bytes
 
 from makeyourvideo.errors import InputError, unreadable_unless
 from makeyourvideo.media import MAX_BYTES, check_unpacked
+from makeyourvideo.structure.scenes.gltf_form import Gltf
+from makeyourvideo.structure.scenes.inputs import beside, read_bounded, validated
 
+_Item = TypeVar("_Item")
 _HARMLESS = (
     "KHR_materials_", "KHR_texture_", "EXT_texture_", "MSFT_texture_", "KHR_lights_", "EXT_lights_",
     "KHR_mesh_quantization", "KHR_xmp",
@@ -40,24 +42,18 @@ class Document:
         self._blob: bytes | None = None
         if content[:4] == b"glTF":
             content, self._blob = self._split(content)
-        self._raw: dict[str, Any] = {}
         self.parts = self._parse(content)
         self._buffers: dict[int, bytes] = {}
 
-    def item(self, kind: str, index: object) -> Any:
-        """One of the document's `kind` ("nodes", "meshes", …), by number.
+    def item(self, items: tuple[_Item, ...], index: int | None, kind: str) -> _Item:
+        """One of the document's `items`, of a `kind` ("nodes", "meshes", …), by number.
 
         Raises:
             InputError: there is none of that number.
         """
-        items = getattr(self.parts, kind) or []
-        if not isinstance(index, int) or not 0 <= index < len(items):
-            raise InputError(self.path, f"a number below {len(items)}, its {kind}", f"{kind} {index!r}")
+        if index is None or index >= len(items):
+            raise InputError(self.path, f"a number below {len(items)}, its {kind}", f"{kind} {index}")
         return items[index]
-
-    def node_weights(self, index: int) -> Any:
-        """A node's own weights of morph targets, which pygltflib leaves out; None where it has none."""
-        return self._raw["nodes"][index].get("weights")
 
     def spend(self, num_bytes: int) -> None:
         """Count what is unpacked, before it is.
@@ -68,20 +64,19 @@ class Document:
         self._unpacked += num_bytes
         check_unpacked(self.path, self._unpacked, self._max_bytes)
 
-    def buffer(self, index: object) -> bytes:
+    def buffer(self, index: int) -> bytes:
         """The bytes of a buffer.
 
         Raises:
             InputError: it is missing, shorter than stated, or would come from outside the file's folder.
         """
-        buffer = self.item("buffers", index)
-        assert isinstance(index, int)
+        buffer = self.item(self.parts.buffers, index, "buffers")
         if index not in self._buffers:
             content = self._read(buffer.uri, index)
-            length = whole(self.path, buffer.byteLength, f"byteLength of buffer {index}")
-            if len(content) < length:
-                raise InputError(self.path, f"{length} bytes in buffer {index}", f"{len(content)}")
-            self._buffers[index] = content[:length]
+            if len(content) < buffer.byte_length:
+                found = f"{len(content)}"
+                raise InputError(self.path, f"{buffer.byte_length} bytes in buffer {index}", found)
+            self._buffers[index] = content[: buffer.byte_length]
         return self._buffers[index]
 
     def _read(self, uri: str | None, index: int) -> bytes:
@@ -125,60 +120,13 @@ class Document:
             raise InputError(self.path, "a JSON chunk", f"{[kind.decode('latin-1') for kind in chunks]}")
         return chunks[b"JSON"], chunks.get(b"BIN\0")
 
-    def _parse(self, content: bytes) -> Any:
-        try:
-            from pygltflib import GLTF2
-        except ImportError as error:
-            raise InputError("glTF", "the extra makeyourvideo[scene]", f"no {error.name}") from error
-        with unreadable_unless(self.path, "a glTF 2.0 scene"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # pygltflib warns about what is legal
-            text = content.decode("utf-8-sig")
-            raw = json.loads(text)
-            version = str(raw["asset"]["version"])
-            if version.split(".")[0] != "2":
-                raise InputError(self.path, "glTF 2.0", f"version {version}")
-            for name in raw.get("extensionsRequired", []):
-                if not str(name).startswith(_HARMLESS):
-                    raise InputError(self.path, "a glTF scene without required extensions", str(name))
-            self._raw = raw
-            return GLTF2.from_json(text, infer_missing=True)
-
-
-def read_bounded(path: Path, what: str, max_bytes: int) -> bytes:
-    """Read a file that is not too large.
-
-    Raises:
-        InputError: missing, unreadable or too large.
-    """
-    with unreadable_unless(path, what):
-        check_unpacked(path, path.stat().st_size, max_bytes)
-        return path.read_bytes()
-
-
-def beside(path: Path, name: str) -> Path:
-    """The file that `path` names, in its folder or below.
-
-    Raises:
-        InputError: it lies elsewhere: an absolute path, one through "..", a URL, or a link that leads out.
-    """
-    place = unquote(name)
-    parts = place.replace("\\", "/").split("/")
-    if ":" in parts[0] or parts[0] == "" or ".." in parts or "\0" in place:
-        raise InputError(path, "files in its own folder", place[:200].replace("\0", "?"))
-    with unreadable_unless(path, "files in its own folder"):
-        folder = path.parent.resolve()
-        file = (folder / place).resolve()
-        if not file.is_relative_to(folder):
-            raise InputError(path, "files in its own folder", f"{place}, which leads out of it")
-    return path.parent / place
-
-
-def whole(path: Path, value: object, what: str, least: int = 0) -> int:
-    """A whole number of at least `least`.
-
-    Raises:
-        InputError: it is none.
-    """
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise InputError(path, f"a whole number of at least {least} as {what}", repr(value))
-    return value
+    def _parse(self, content: bytes) -> Gltf:
+        with unreadable_unless(self.path, "a glTF 2.0 scene"):
+            raw = json.loads(content.decode("utf-8-sig"))
+        parts = validated(self.path, Gltf, raw)
+        if parts.asset.version.split(".")[0] != "2":
+            raise InputError(self.path, "glTF 2.0", f"version {parts.asset.version}")
+        for name in parts.extensions_required:
+            if not name.startswith(_HARMLESS):
+                raise InputError(self.path, "a glTF scene without required extensions", name)
+        return parts

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from makeyourvideo.errors import InputError
+from makeyourvideo.structure.scenes import gltf_form
 from makeyourvideo.structure.scenes.gltf_accessors import read_floats, read_numbers
 from makeyourvideo.structure.scenes.gltf_file import Document
 
@@ -51,7 +52,7 @@ class Primitive:
         return np.matmul(blend[:, :, :3], positions[:, :, None])[:, :, 0] + blend[:, :, 3]
 
 
-def read_mesh(document: Document, index: object, num_joints: int | None) -> list[Primitive]:
+def read_mesh(document: Document, index: int, num_joints: int | None) -> list[Primitive]:
     """Read the primitives of a mesh that have surfaces; points and lines have none.
 
     Args:
@@ -62,33 +63,31 @@ def read_mesh(document: Document, index: object, num_joints: int | None) -> list
     Raises:
         InputError: attributes that do not fit together, or numbers out of range.
     """
-    primitives = []
-    for number, primitive in enumerate(document.item("meshes", index).primitives or []):
-        mode = _TRIANGLES if primitive.mode is None else primitive.mode
-        if mode in (_TRIANGLES, _STRIP, _FAN) and primitive.attributes.POSITION is not None:
+    mesh, primitives = document.item(document.parts.meshes, index, "meshes"), []
+    for number, primitive in enumerate(mesh.primitives):
+        if primitive.mode in (_TRIANGLES, _STRIP, _FAN) and "POSITION" in primitive.attributes:
             what = f"primitive {number} of mesh {index}"
-            primitives.append(_read_primitive(document, primitive, mode, num_joints, what))
+            primitives.append(_read_primitive(document, primitive, num_joints, what))
     return primitives
 
 
 def _read_primitive(
-    document: Document, primitive: Any, mode: int, num_joints: int | None, what: str
+    document: Document, form: gltf_form.Primitive, num_joints: int | None, what: str
 ) -> Primitive:
-    positions = read_floats(document, primitive.attributes.POSITION, "VEC3")
+    positions = read_floats(document, form.attributes["POSITION"], "VEC3")
     count = len(positions)
-    if primitive.indices is None:
-        indices = np.arange(count)
-    else:
-        indices = read_numbers(document, primitive.indices, "SCALAR")
+    indices = np.arange(count)
+    if form.indices is not None:
+        indices = read_numbers(document, form.indices, "SCALAR")
     if indices.max() >= count:
         raise InputError(document.path, f"indices below {count} in {what}", f"{indices.max()}")
-    targets = [_target(document, target, count, what) for target in primitive.targets or []]
+    targets = [_target(document, target, count, what) for target in form.targets]
     joints, weights = np.empty((count, 0), np.int64), np.empty((count, 0))
     if num_joints is not None:
-        joints, weights = _read_skin(document, primitive.attributes, count, num_joints, what)
+        joints, weights = _read_skin(document, form.attributes, count, num_joints, what)
     return Primitive(
         positions,
-        _triangles(indices, mode).astype(np.int32),
+        _triangles(indices, form.mode).astype(np.int32),
         np.array(targets).reshape(-1, count, 3),
         joints,
         weights,
@@ -107,25 +106,24 @@ def _triangles(indices: NDArray[np.int64], mode: int) -> NDArray[np.int64]:
     return faces
 
 
-def _target(document: Document, target: Any, count: int, what: str) -> Floats:
-    index = target.get("POSITION") if isinstance(target, dict) else getattr(target, "POSITION", None)
-    if index is None:  # it changes other attributes only
+def _target(document: Document, target: dict[str, int], count: int, what: str) -> Floats:
+    if "POSITION" not in target:  # it changes other attributes only
         return np.zeros((count, 3))
-    moved = read_floats(document, index, "VEC3")
+    moved = read_floats(document, target["POSITION"], "VEC3")
     return _as_many(document, moved, count, f"a morph target of {what}")
 
 
 def _read_skin(
-    document: Document, attributes: Any, count: int, num_joints: int, what: str
+    document: Document, attributes: dict[str, int], count: int, num_joints: int, what: str
 ) -> tuple[NDArray[np.int64], Floats]:
     """Joints and weights of all sets; weights that add up to nothing leave all to the first joint."""
     joints: list[NDArray[np.int64]] = []
     weights: list[Floats] = []
-    while getattr(attributes, f"JOINTS_{len(joints)}", None) is not None:
+    while f"JOINTS_{len(joints)}" in attributes:
         number = len(joints)
-        held = read_numbers(document, getattr(attributes, f"JOINTS_{number}"), "VEC4")
+        held = read_numbers(document, attributes[f"JOINTS_{number}"], "VEC4")
         joints.append(_as_many(document, held, count, f"JOINTS_{number} of {what}"))
-        weight = read_floats(document, getattr(attributes, f"WEIGHTS_{number}", None), "VEC4")
+        weight = read_floats(document, attributes.get(f"WEIGHTS_{number}"), "VEC4")
         weights.append(_as_many(document, weight, count, f"WEIGHTS_{number} of {what}"))
     if not joints:
         raise InputError(document.path, f"JOINTS_0 and WEIGHTS_0 in {what}, which has a skin", "none")

@@ -18,11 +18,11 @@ class NodeTree:
         tracks: keyframes by node and property.
 
     Raises:
-        InputError: no nodes, a node that is its own ancestor or has two parents, a broken transformation.
+        InputError: no nodes, or a node that is its own ancestor or has two parents.
     """
 
     def __init__(self, document: Document, tracks: dict[tuple[int, Property], Track]) -> None:
-        nodes = document.parts.nodes or []
+        nodes = document.parts.nodes
         if not nodes:
             raise InputError(document.path, "a scene with nodes", "none")
         self._tracks = {key: track for key, track in tracks.items() if key[1] != "weights"}
@@ -33,13 +33,13 @@ class NodeTree:
         for node in self._order:
             if node in self._moved or self._parents[node] in self.moving:
                 self.moving.add(node)
-        self._translations = np.array([_vector(document, node, "translation", [0, 0, 0]) for node in nodes])
-        self._rotations = np.array([_vector(document, node, "rotation", [0, 0, 0, 1]) for node in nodes])
-        self._scales = np.array([_vector(document, node, "scale", [1, 1, 1]) for node in nodes])
+        self._translations = np.array([node.translation for node in nodes], np.float64)
+        self._rotations = np.array([node.rotation for node in nodes], np.float64)
+        self._scales = np.array([node.scale for node in nodes], np.float64)
         self._local = composed(self._translations, self._rotations, self._scales)
-        for index, node in enumerate(nodes):
-            if node.matrix is not None and index not in self._moved:
-                self._local[index] = np.reshape(_vector(document, node, "matrix", [0] * 16), (4, 4)).T
+        for index, form in enumerate(nodes):
+            if form.matrix is not None and index not in self._moved:
+                self._local[index] = np.reshape(form.matrix, (4, 4)).T
         self._world = self._local.copy()
         self._attach(self._order, self._local, self._world)
 
@@ -93,26 +93,12 @@ def composed(translations: Floats, rotations: Floats, scales: Floats) -> Floats:
     return matrices
 
 
-def _vector(document: Document, node: object, name: str, default: list[float]) -> Floats:
-    value = getattr(node, name)
-    with np.errstate(all="ignore"):
-        try:
-            array = np.array(default if value is None else value, np.float64)
-        except (TypeError, ValueError):
-            array = np.array(np.nan)
-    if array.shape != (len(default),) or not np.isfinite(array).all():
-        raise InputError(
-            document.path, f"{len(default)} finite numbers as {name} of a node", repr(value)[:80]
-        )
-    return array
-
-
 def _parents(document: Document) -> list[int]:
-    nodes = document.parts.nodes or []
+    nodes = document.parts.nodes
     parents = [-1] * len(nodes)
     for index, node in enumerate(nodes):
-        for child in node.children or []:
-            document.item("nodes", child)
+        for child in node.children:
+            document.item(nodes, child, "nodes")
             if parents[child] >= 0 or child == index:
                 found = f"node {child} below {parents[child] if parents[child] >= 0 else index} and {index}"
                 raise InputError(document.path, "a tree of nodes, each below one other", found)

@@ -8,7 +8,7 @@ import numpy as np
 
 from makeyourvideo.errors import InputError, unreadable_unless
 from makeyourvideo.media import MAX_BYTES
-from makeyourvideo.structure.scenes.gltf_file import read_bounded
+from makeyourvideo.structure.scenes.inputs import read_bounded
 from makeyourvideo.structure.scenes.model import Mesh, StillModel, check_surfaces
 
 MESH_SUFFIXES = (".obj", ".ply", ".stl")

@@ -16,6 +16,7 @@ Floats = NDArray[np.float64]
 _BYTES_A_TRIANGLE = 150  # corners, and the tree above them that rays are cast through
 _FLAT = 1e-14  # of the extent squared: below it, an area is rounding
 _LOOKS = 9
+_FAR = 1e15
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,14 +70,15 @@ def bounds(model: Model, seconds: Floats) -> Floats:
     """The smallest and largest corner `(2, 3)` of all that the model holds during `seconds` `(f,)`.
 
     Raises:
-        InputError: a vertex is not finite.
+        InputError: a vertex is not finite, or too far away for float32 to tell places apart.
     """
     looks = np.unique(np.linspace(0, len(seconds) - 1, _LOOKS).astype(int))
     meshes = [*model.still, *(mesh for look in looks for mesh in model.moving(float(seconds[look])))]
     used = [mesh.vertices[mesh.faces.ravel()] for mesh in meshes if len(mesh.faces)]
     corners = np.array([[part.min(axis=0), part.max(axis=0)] for part in used])
-    if not np.isfinite(corners).all():
-        raise InputError(model.path, "finite vertex positions", "NaN or infinity")
+    if not (np.abs(corners) < _FAR).all():
+        found = "NaN or infinity" if not np.isfinite(corners).all() else f"{np.abs(corners).max():g}"
+        raise InputError(model.path, f"finite vertex positions within {_FAR:g} of the origin", found)
     return np.stack([corners[:, 0].min(axis=0), corners[:, 1].max(axis=0)])
 
 

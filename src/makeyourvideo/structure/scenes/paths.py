@@ -4,23 +4,22 @@ import json
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar, get_args
+from typing import Annotated, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, model_validator
 
-from makeyourvideo.errors import InputError, unreadable_unless
+from makeyourvideo.errors import unreadable_unless
 from makeyourvideo.structure.scenes.cameras import Cameras, looking_at
 from makeyourvideo.structure.scenes.easing import Easing, between
+from makeyourvideo.structure.scenes.inputs import STRICT, read_bounded, validated
 
 Floats = NDArray[np.float64]
 ReadyMade = Literal["orbit", "dolly", "crane", "fly-through"]
 READY_MADE: tuple[str, ...] = get_args(ReadyMade)
 Vector = tuple[float, float, float]
 Degrees = Annotated[float, Field(gt=0, lt=180)]
-STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-_Form = TypeVar("_Form", bound=BaseModel)
 _FOV = 50.0
 _TURN = np.radians(45)  # a second of an orbit
 _MAX_BYTES = 16 * 2**20
@@ -97,28 +96,8 @@ def read_camera_path(path: Path) -> CameraPath:
         InputError: missing, too large or not of this form, with the key that is wrong.
     """
     with unreadable_unless(path, "a JSON file of camera keyframes"):
-        if path.stat().st_size > _MAX_BYTES:
-            raise InputError(path, f"at most {_MAX_BYTES} bytes of keyframes", f"{path.stat().st_size}")
-        content = json.loads(path.read_bytes())
+        content = json.loads(read_bounded(path, "a JSON file of camera keyframes", _MAX_BYTES))
     return validated(path, CameraPath, content)
-
-
-def validated(path: Path, form: type[_Form], content: object) -> _Form:
-    """Hold what a file says to its form.
-
-    Raises:
-        InputError: the first key that is wrong, and in what way.
-    """
-    try:
-        return form.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(step) for step in first["loc"]) or "the whole file"
-        given = f"{first['input']!r}"
-        if len(given) > 60:
-            given = f"{given[:60]}…"
-        reason = first["msg"].removeprefix("Value error, ")
-        raise InputError(path, f"a sound value for {key}", f"{given}: {reason}") from error
 
 
 def frame_path(

@@ -143,9 +143,10 @@ def _open(
     max_bytes: int,
 ) -> Shot:
     seconds = frame_times(num_frames, fps, start)
-    check_size(height, width)
-    model = open_model(path, animation, up, max_bytes)
-    box = bounds(model, seconds)
+    check_size(path, height, width, max_bytes)
+    with np.errstate(over="ignore", invalid="ignore"):  # what becomes too large is refused by its bounds
+        model = open_model(path, animation, up, max_bytes)
+        box = bounds(model, seconds)
     return Shot(model, box, _film(model, camera, box, seconds, width / height), seconds, height, width)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,8 @@ from makeyourvideo.structure.scenes.model import Model
 from makeyourvideo.structure.scenes.preview import shade
 
 Floats = NDArray[np.float64]
+_BYTES_A_RAY = 60
+_MAX_FRAMES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -83,8 +86,8 @@ def frame_times(num_frames: int, fps: float, start: float = 0.0) -> Floats:
     Raises:
         InputError: the numbers make no sense.
     """
-    if num_frames < 1:
-        raise InputError("num_frames", "at least 1", str(num_frames))
+    if not 1 <= num_frames <= _MAX_FRAMES:
+        raise InputError("num_frames", f"1 to {_MAX_FRAMES}", str(num_frames))
     if not (np.isfinite(fps) and fps > 0):
         raise InputError("fps", "a number above 0", f"{fps:g}")
     if not np.isfinite(start):
@@ -92,14 +95,15 @@ def frame_times(num_frames: int, fps: float, start: float = 0.0) -> Floats:
     return start + np.arange(num_frames) / fps
 
 
-def check_size(height: int, width: int) -> None:
-    """Refuse pictures without pixels.
+def check_size(path: Path, height: int, width: int, max_bytes: int = MAX_BYTES) -> None:
+    """Refuse pictures without pixels, and pictures of the scene at `path` that are too large.
 
     Raises:
-        InputError: a side is less than 1.
+        InputError: a side is less than 1, or the rays through a picture take more than `max_bytes`.
     """
     if min(height, width) < 1:
         raise InputError("height and width", "at least 1 pixel", f"{height}x{width}")
+    check_unpacked(path, _BYTES_A_RAY * height * width, max_bytes)
 
 
 def _round_length(box: Floats) -> float:
