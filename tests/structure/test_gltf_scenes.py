@@ -344,6 +344,25 @@ def test_what_reaches_behind_the_camera_is_seen_before_it(tmp_path: Path) -> Non
         assert_same_view(frame, exact)
 
 
+@pytest.mark.parametrize("spread", [0.02, 0.3, 5.0])
+def test_what_is_left_out_of_a_moving_mesh_is_never_seen(tmp_path: Path, spread: float) -> None:
+    """Triangles smaller than a pixel and larger than the picture, around, at and behind the camera."""
+    rng = np.random.default_rng(0)
+    vertices = (rng.normal(size=(3000, 1, 3)) + spread * rng.normal(size=(3000, 3, 3))).reshape(-1, 3)
+    frames = []
+    for moving in (False, True):
+        maker = GltfMaker()
+        maker.mesh(vertices)
+        node = maker.node(mesh=0)
+        maker.camera(FOV, translation=[0.1, 0.0, 1.0])
+        if moving:
+            maker.animate(node, "translation", [0, 1], np.zeros((2, 3)))
+        path = maker.save(tmp_path / f"{moving}.glb")
+        assert len(GltfModel(path).moving(0)) == moving
+        frames += stream_scene_depth(path, num_frames=1, fps=1, **SIZE)
+    np.testing.assert_array_equal(*frames)
+
+
 def test_the_preview_is_a_picture_of_the_same(tmp_path: Path) -> None:
     path = Walker().save(tmp_path / "walker.glb")
     asked = {"num_frames": 2, "fps": 4.0, **SIZE}
