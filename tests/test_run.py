@@ -68,6 +68,8 @@ def test_video_manifest_and_strip_stand_side_by_side(job: Job, tmp_path: Path) -
         "keyframes": (),
         "estimator": None,
         "camera": None,
+        "start": 0,
+        "animation": None,
         "depth_mask": None,
         "depth_curve": None,
         "depth_kind": "inverse",

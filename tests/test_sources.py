@@ -26,19 +26,21 @@ def settings(**given: object) -> Settings:
 
 
 def test_a_video_keeps_its_speed_unless_a_stride_is_given(video: Path) -> None:
-    depth, notes = read_structure(settings(video=video), fps=5.0, num_frames=8)
+    depth, notes = read_structure(settings(video=video), fps=5.0, num_frames=8, size=(32, 32))
     assert (depth.num_frames, depth.height, depth.width, depth.fps) == (8, 64, 64, 5.0)
     assert notes == ["8 frames of the video are used, one every 0.2 s", "their depth is estimated (bundled)"]
     for stride, count, told in ((3, 8, "one in 3"), (-1, 8, "one in 6"), (30, 8, "one in 6")):
-        depth, notes = read_structure(settings(video=video, frame_stride=stride), fps=5.0, num_frames=8)
+        depth, notes = read_structure(
+            settings(video=video, frame_stride=stride), fps=5.0, num_frames=8, size=(32, 32)
+        )
         assert depth.num_frames == count
         assert notes[0].endswith(told)  # as the reference picks them
-    short, _ = read_structure(settings(video=video), fps=2.0, num_frames=16)
+    short, _ = read_structure(settings(video=video), fps=2.0, num_frames=16, size=(32, 32))
     assert short.num_frames == 4
 
 
 def test_without_estimating_a_video_has_its_shape_alone(video: Path) -> None:
-    depth, notes = read_structure(settings(video=video), fps=5.0, num_frames=8, estimate=False)
+    depth, notes = read_structure(settings(video=video), fps=5.0, num_frames=8, size=(32, 32), estimate=False)
     assert depth.values.shape == (8, 64, 64)
     assert len(notes) == 1
 
@@ -50,10 +52,10 @@ def test_keyframes_become_a_sequence_that_says_what_was_made_up(tmp_path: Path) 
         picture[24:] += 10_000
         Image.fromarray(picture).save(tmp_path / f"{name}.png")
     given = ((0, tmp_path / "a.png"), (4, tmp_path / "b.png"))
-    depth, notes = read_structure(settings(keyframes=given), fps=8.0, num_frames=16)
+    depth, notes = read_structure(settings(keyframes=given), fps=8.0, num_frames=16, size=(32, 32))
     assert depth.values.shape == (5, 32, 32)
     assert notes == ["depth is given at frames 0, 4; the other 3 of 5 are made up from motion"]
-    held, _ = read_structure(settings(keyframes=given, num_frames=7), fps=8.0, num_frames=16)
+    held, _ = read_structure(settings(keyframes=given, num_frames=7), fps=8.0, num_frames=16, size=(32, 32))
     assert np.array_equal(held.values[4], held.values[6])
 
 

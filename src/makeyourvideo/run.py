@@ -104,7 +104,10 @@ def prepare(settings: Settings, *, estimate: bool = True) -> Job:
         pipe = MakeYourVideoPipeline.without_weights(settings.model or BUNDLED_MODEL)
         _swap_scheduler(pipe, settings)
         fps = settings.fps or pipe.config.fps
-        depth, notes = read_structure(settings, fps=fps, num_frames=pipe.config.num_frames, estimate=estimate)
+        size = (pipe.config.height, pipe.config.width)
+        depth, notes = read_structure(
+            settings, fps=fps, num_frames=pipe.config.num_frames, size=size, estimate=estimate
+        )
         mask = read_mask(settings, settings.num_frames or min(pipe.config.num_frames, depth.num_frames))
         options = settings.model_copy(update={"frame_stride": None}) if settings.video else settings
         plan = pipe.plan(settings.prompt, depth, settings.negative_prompt, options, mask)

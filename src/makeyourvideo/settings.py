@@ -62,6 +62,8 @@ class Settings(Options):
         estimator: of the video's depth, see `structure.estimators.load_estimator`; by default the model's
             own, where its folder holds one, else the bundled one.
         camera: of the scene: a file of keyframes, a ready-made path, or a camera of the scene's own.
+        start: second of the scene's time at which the result begins.
+        animation: which of the scene's animations is played; all of them by default.
         depth_mask: grey video or picture, white where the depth is followed and black where it is not.
         depth_curve: text file of lines "frame, strength", between which the strength of the depth is linear.
         model: model folder; None is the bundled model.
@@ -81,6 +83,8 @@ class Settings(Options):
     inverted: bool = False
     estimator: str | None = None
     camera: str | None = None
+    start: float = Field(0, allow_inf_nan=False)
+    animation: str | None = None
     depth_mask: Path | None = None
     depth_curve: Path | None = None
     model: Path | None = None

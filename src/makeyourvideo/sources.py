@@ -12,12 +12,13 @@ from makeyourvideo.settings import Settings
 from makeyourvideo.structure.depth import DepthVideo, pick_frames
 from makeyourvideo.structure.estimators import load_estimator
 from makeyourvideo.structure.files import read_depth, read_fractions
+from makeyourvideo.structure.filming import Take
 from makeyourvideo.structure.keyframes import interpolate_keyframes
 from makeyourvideo.structure.video import count_frames, estimate_frames, pick_from_video
 
 
 def read_structure(
-    settings: Settings, *, fps: float, num_frames: int, estimate: bool = True
+    settings: Settings, *, fps: float, num_frames: int, size: tuple[int, int], estimate: bool = True
 ) -> tuple[DepthVideo, list[str]]:
     """Read or make the depth that the settings name, and say what was made up or picked, a sentence each.
 
@@ -25,6 +26,7 @@ def read_structure(
         settings: whose one source is read.
         fps: frames a second of the result.
         num_frames: of the result, where the settings leave it open.
+        size: height and width in pixels of a scene's depth, where the settings leave them open.
         estimate: False leaves a video's depth out: the clip has its shape alone.
 
     Raises:
@@ -37,7 +39,18 @@ def read_structure(
         return _from_video(settings, settings.video, fps, wanted, estimate)
     if settings.keyframes:
         return _from_keyframes(settings, fps, wanted)
-    raise InputError("structure", "depth, a video or keyframes", "none")
+    assert settings.scene is not None, "settings have one source"
+    take = Take(
+        settings.scene,
+        camera=settings.camera,
+        num_frames=wanted,
+        fps=fps,
+        height=settings.height or size[0],
+        width=settings.width or size[1],
+        start=settings.start,
+        animation=settings.animation,
+    )
+    return take.depth(), [f"the depth is cast from {settings.scene.name}"]
 
 
 def _from_video(

@@ -64,3 +64,33 @@ def test_strength_from_a_curve_and_a_mask(command, video, model_folder) -> None:
     assert faded.code == 0, faded.err
     assert Path("plain.mp4").read_bytes() != Path("faded.mp4").read_bytes()
     assert json.loads(Path("faded.json").read_text())["settings"]["depth_curve"] == "curve.csv"
+
+
+BLOCKOUT = """
+fps: 8
+duration: 1
+camera: orbit
+things:
+  - {shape: plane, size: [8, 8]}
+  - {shape: ball, radius: 0.5, position: [0, 0.5, 0]}
+"""
+
+
+def test_depth_of_a_block_out_and_a_video_from_it(command, model_folder) -> None:
+    Path("scene.yaml").write_text(BLOCKOUT)
+    size = ("--num-frames", 4, "--height", 32, "--width", 48)
+    result = command("depth", "scene.yaml", "-o", "depth.npz", *size, "--preview")
+    assert result.code == 0, result.err
+    depth = read_depth(Path("depth.npz"))
+    assert (depth.values.shape, depth.units, depth.fps) == ((4, 32, 48), "metric", 8.0)
+    assert read_image(Path("depth.png")).shape[0] == 2 * 32 + 2
+    assert read_video(Path("depth.mp4"))[0].shape == (4, 32, 48, 3)
+    asked = ("--prompt", "a ball", "--model", model_folder, "--steps", 2, *size, "--fps", 8)
+    filmed = command("generate", *asked, "--scene", "scene.yaml", "-o", "a.mp4")
+    assert filmed.code == 0, filmed.err
+    read = command("generate", *asked, "--depth", "depth.npz", "-o", "b.mp4")
+    assert read.code == 0, read.err
+    assert Path("a.mp4").read_bytes() == Path("b.mp4").read_bytes()
+    wrong = command("depth", "scene.yaml", "-o", "c.npz", "--camera", "dolly")
+    assert wrong.code == 1
+    assert "scene.yaml: expected a block-out with its own camera and times" in wrong.err

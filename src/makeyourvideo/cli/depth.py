@@ -10,32 +10,51 @@ from makeyourvideo.cli import app
 
 @app.command()
 def depth(
-    source: Annotated[Path, Argument(help="A video, GIF, WebP or folder of PNG in colour.")],
+    source: Annotated[
+        Path,
+        Argument(help="A video or folder of PNG; a 3D scene (glTF, OBJ, PLY, STL); a block-out (YAML)."),
+    ],
     output: Annotated[Path, Option("--output", "-o", help="The .npz to write.")],
     estimator: Annotated[
-        str | None, Option(help="A folder or hub name of a depth estimator; without it, the bundled one.")
+        str | None, Option(help="Video: a folder or hub name of an estimator; without it, the bundled one.")
     ] = None,
     fps: Annotated[
-        float | None, Option(help="Frames a second to pick; without it and a stride, every frame.")
+        float | None,
+        Option(help="Frames a second; without it, every frame of a video, and 8 of a scene."),
     ] = None,
-    frame_stride: Annotated[int | None, Option(help="Or pick every so many frames.")] = None,
-    preview: Annotated[
-        bool, Option("--preview", help="A strip (.png) and a short video (.mp4), too.")
-    ] = False,
+    frame_stride: Annotated[int | None, Option(help="Video: or every so many frames.")] = None,
+    camera: Annotated[
+        str | None,
+        Option(help="Scene: a .json of keyframes, orbit, dolly, crane, fly-through, or a camera's name."),
+    ] = None,
+    num_frames: Annotated[int, Option(help="Scene: how many frames.")] = 16,
+    height: Annotated[int, Option(help="Scene: pixels.")] = 256,
+    width: Annotated[int, Option(help="Scene: pixels.")] = 256,
+    start: Annotated[float, Option(help="Scene: second at which to begin.")] = 0,
+    animation: Annotated[str | None, Option(help="Scene: play this animation alone.")] = None,
+    preview: Annotated[bool, Option("--preview", help="Also a strip (.png) and a short .mp4.")] = False,
     force: Annotated[bool, Option("--force", help="Replace existing results.")] = False,
 ) -> None:
-    """Estimate the depth of a video, steady over time; memory does not grow with its length."""
+    """Make depth of a video, a 3D scene or a block-out; memory does not grow with its length."""
     from makeyourvideo.cli.progress import progress_bar
     from makeyourvideo.cli.running import quiet_libraries
-    from makeyourvideo.depth_job import check_depth_outputs, estimate_depth, write_preview
+    from makeyourvideo.depth_job import check_depth_outputs, estimate_depth, film_depth, write_preview
+    from makeyourvideo.structure.filming import Take, is_scene
 
     quiet_libraries()
     files = check_depth_outputs(output, preview, force)
+    take = Take(source, num_frames, fps or 8.0, height, width, camera, start, animation)
+    filmed = is_scene(source)
     with progress_bar() as progress:
-        task = progress.add_task("estimating depth", total=None)
-        for done, total in estimate_depth(source, output, estimator, fps, frame_stride, force):
+        task = progress.add_task("casting depth" if filmed else "estimating depth", total=None)
+        steps = (
+            film_depth(take, output, force)
+            if filmed
+            else estimate_depth(source, output, estimator, fps, frame_stride, force)
+        )
+        for done, total in steps:
             progress.update(task, completed=done, total=total)
     if preview:
-        write_preview(output, files[1:], force)
+        write_preview(output, files[1:], shaded=take.preview() if filmed else None, force=force)
     for file in files:
         print(file)

@@ -16,6 +16,15 @@ def generate(
         Path | None, Option(help="Depth: grey video, .npy/.npz, or a folder of PNG or EXR.")
     ] = None,
     video: Annotated[Path | None, Option(help="Or a plain video, whose depth is estimated.")] = None,
+    scene: Annotated[
+        Path | None, Option(help="Or a 3D scene (glTF, OBJ, PLY, STL), or a block-out in YAML.")
+    ] = None,
+    camera: Annotated[
+        str | None,
+        Option(help="Of the scene: a .json of keyframes, orbit, dolly, crane, fly-through, its own."),
+    ] = None,
+    start: Annotated[float, Option(help="Second of the scene at which to begin.")] = 0,
+    animation: Annotated[str | None, Option(help="Play this animation of the scene alone.")] = None,
     keyframes: Annotated[
         str | None, Option(help="Or depth at some frames: 0:a.png,8:b.png,15:c.png.")
     ] = None,
@@ -72,6 +81,10 @@ def generate(
         "negative_prompt": negative_prompt,
         "depth": depth,
         "video": video,
+        "scene": scene,
+        "camera": camera,
+        "start": start,
+        "animation": animation,
         "keyframes": tuple(parse_keyframes(keyframes).items()) if keyframes else (),
         "estimator": estimator,
         "depth_kind": depth_kind,

@@ -28,20 +28,27 @@ class Hits:
 
 
 class RayCaster:
-    """Casts rays against triangle soups `(triangles, 3 corners, 3)`, one a mesh.
+    """Casts rays against meshes.
+
+    Args:
+        meshes: each a triangle soup `(triangles, 3 corners, 3)`, or vertices `(v, 3)` and faces
+            `(triangles, 3)`, which are built in half the time.
 
     Raises:
-        InputError: the `world` extra (embreex) is not installed.
+        InputError: embreex, of the extra `scene`, is not installed.
     """
 
-    def __init__(self, triangles: Sequence[Floats]) -> None:
+    def __init__(self, meshes: Sequence[Floats | tuple[Floats, Ints]]) -> None:
         try:
             from embreex.mesh_construction import TriangleMesh
             from embreex.rtcore_scene import EmbreeScene
         except ImportError as error:
-            raise InputError("ray casting", "the extra makeyourvideo[world]", f"no {error.name}") from error
+            raise InputError("ray casting", "the extra makeyourvideo[scene]", f"no {error.name}") from error
         self._scene = EmbreeScene()
-        self._meshes = [TriangleMesh(self._scene, np.ascontiguousarray(soup)) for soup in triangles]
+        self._meshes = []
+        for mesh in meshes:
+            arrays = mesh if isinstance(mesh, tuple) else (mesh,)
+            self._meshes.append(TriangleMesh(self._scene, *map(np.ascontiguousarray, arrays)))
 
     def intersect(self, origins: Floats, directions: Floats) -> Hits:
         """Return the first hit of each ray; `origins` and `directions` are `(rays, 3)`."""
@@ -54,6 +61,16 @@ class RayCaster:
             u=found["u"],
             v=found["v"],
         )
+
+    def distances(self, origins: Floats, directions: Floats, limits: Floats | None = None) -> Floats:
+        """Return only how far each ray gets, `(rays,)`, counted in lengths of its direction.
+
+        `limits` `(rays,)` are how far the rays would get without these meshes, infinite where nothing is;
+        they are overwritten by the result.
+        """
+        if limits is None:
+            limits = np.full(len(origins), np.inf, np.float32)
+        return self._scene.run(origins, directions, dists=limits, query="DISTANCE")
 
     def occluded(self, origins: Floats, directions: Floats) -> NDArray[np.bool_]:
         """Return whether anything lies along each ray, as `(rays,)`."""
