@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from makeyourvideo.errors import InputError
+from makeyourvideo.structure.convention import Kind
 from makeyourvideo.structure.depth import Normalization
-from makeyourvideo.structure.meaning import Kind
 
 
 class Options(BaseModel):
