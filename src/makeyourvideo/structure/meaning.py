@@ -129,10 +129,8 @@ def _scaled(path: Path, luma: Luma) -> NDArray[np.float32]:
     if luma.chroma > _COLORFUL:
         warn(path, f"a colour picture, up to {luma.chroma:.0%} away from grey; only its brightness is read")
     black, white = 16 << (luma.bits - 8), 235 << (luma.bits - 8)
-    full_range = luma.full_range
-    outside = float(np.mean((luma.codes < black) | (luma.codes > white)))
-    if not full_range and outside > _OUTSIDE:
-        full_range = full_range is None
+    full_range, outside = is_full_range(luma), _outside(luma)
+    if not luma.full_range and outside > _OUTSIDE:
         seen = f"{outside:.0%} of the luma lies outside limited range, {black} to {white}"
         warn(path, f"{seen}: {'read as full range' if full_range else 'the file states that range wrongly'}")
     if full_range:
@@ -141,6 +139,16 @@ def _scaled(path: Path, luma: Luma) -> NDArray[np.float32]:
     scaled -= black
     scaled /= white - black
     return scaled
+
+
+def is_full_range(luma: Luma) -> bool:
+    """Whether luma is read as full range: as stated, or, unstated, by how many codes lie outside limited."""
+    return _outside(luma) > _OUTSIDE if luma.full_range is None else luma.full_range
+
+
+def _outside(luma: Luma) -> float:
+    black, white = 16 << (luma.bits - 8), 235 << (luma.bits - 8)
+    return float(np.mean((luma.codes < black) | (luma.codes > white)))
 
 
 def _warn_if_upside_down(path: Path, depth: DepthVideo, doubt: str) -> None:
