@@ -10,20 +10,39 @@ import OpenEXR
 from PIL import Image
 
 from makeyourvideo.media.writing import write_gray_video
+from makeyourvideo.structure.convention import Kind
 from makeyourvideo.world.render import render
 from makeyourvideo.world.scene import sample_scene
 
 KINDS = (
-    "npy float32", "npy float16", "npy metric", "npz", "png 8", "png 16", "tiff 16", "exr metric", "exr half metric",
-    "video 8", "video 10", "video limited",
-)  # fmt: skip
-FLOATS = ("npy float32", "npz", "tiff float")
+    "npy float32",
+    "npy float16",
+    "npy metric",
+    "npz",
+    "png 8",
+    "png 16",
+    "tiff 16",
+    "exr metric",
+    "exr half metric",
+    "video 8",
+    "video 10",
+    "video limited",
+)
 DEEP = ("npy float32", "npz", "png 16", "tiff 16")
 EIGHT = ("png 8", "video 8")
 FAULTS = (
-    "infinities", "bit depth", "limited range", "srgb", "polarity", "holes", "scale jump", "flicker", "banding",
-    "compression", "clipping",
-)  # fmt: skip
+    "infinities",
+    "bit depth",
+    "limited range",
+    "srgb",
+    "polarity",
+    "holes",
+    "scale jump",
+    "flicker",
+    "banding",
+    "compression",
+    "clipping",
+)
 
 
 @dataclass(frozen=True)
@@ -33,7 +52,7 @@ class Case:
     path: Path
     kind: str
     fault: str | None
-    depth_kind: str = "inverse"
+    depth_kind: Kind = "inverse"
     detail: str = ""
 
 
@@ -45,7 +64,7 @@ def clip(seed: int, size: int, frames: int) -> np.ndarray:
     return ((inverse - inverse.min()) / np.ptp(inverse)).astype(np.float32)
 
 
-def write(path: Path, values: np.ndarray, kind: str) -> tuple[Path, str]:
+def write(path: Path, values: np.ndarray, kind: str) -> tuple[Path, Kind]:
     """Write inverse depth from 0 to 1 as a file of `kind`; return it and how it is to be read."""
     codes16 = (np.clip(np.nan_to_num(values), 0, 1) * 65535).round().astype(np.uint16)
     codes8 = (np.clip(np.nan_to_num(values), 0, 1) * 255).round().astype(np.uint8)
@@ -69,12 +88,16 @@ def write(path: Path, values: np.ndarray, kind: str) -> tuple[Path, str]:
             write_gray_video(path, (np.clip(values, 0, 1) * 1023).round().astype(np.uint16), 10, 8)
         case _:
             path.mkdir()
-            frames = {"png 8": codes8, "png 16": codes16, "tiff 16": codes16, "tiff float": values}.get(kind, metres)
+            frames = {"png 8": codes8, "png 16": codes16, "tiff 16": codes16, "tiff float": values}.get(
+                kind, metres
+            )
             for index, frame in enumerate(frames):
                 if kind.startswith("exr"):
                     deep = np.float16 if "half" in kind else np.float32
                     header = {"type": OpenEXR.scanlineimage}
-                    OpenEXR.File(header, {"ViewLayer.Depth.Z": frame.astype(deep)}).write(str(path / f"{index}.exr"))
+                    OpenEXR.File(header, {"ViewLayer.Depth.Z": frame.astype(deep)}).write(
+                        str(path / f"{index}.exr")
+                    )
                 else:
                     suffix = kind.split()[0]
                     Image.fromarray(frame).save(path / f"{index}.{suffix}")
@@ -84,12 +107,16 @@ def write(path: Path, values: np.ndarray, kind: str) -> tuple[Path, str]:
 def write_h264(path: Path, codes: np.ndarray, crf: int, *, limited: bool) -> None:
     """Write grey codes as lossy H.264 (lossless for a `crf` of 0)."""
     with av.open(path, "w") as container:
-        stream = container.add_stream("libx264", rate=8, options={"qp": "0"} if crf == 0 else {"crf": str(crf)})
+        stream = container.add_stream(
+            "libx264", rate=8, options={"qp": "0"} if crf == 0 else {"crf": str(crf)}
+        )
         (stream.height, stream.width), stream.pix_fmt = codes.shape[1:], "yuv420p"
         stream.color_range, stream.thread_count = 1 if limited else 2, 1
         for luma in codes:
             chroma = np.full((luma.shape[0] // 2, luma.shape[1]), 128, np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.vstack([luma, chroma]), format="yuv420p")))
+            container.mux(
+                stream.encode(av.VideoFrame.from_ndarray(np.vstack([luma, chroma]), format="yuv420p"))
+            )
         container.mux(stream.encode())
 
 
@@ -115,10 +142,15 @@ def broken(path: Path, inverse: np.ndarray, fault: str, seed: int) -> Case | Non
         case "scale jump":
             factor = float(rng.choice([-1, 1]) * rng.uniform(0.15, 0.6))
             at = int(rng.integers(2, len(inverse) - 1))
-            values = inverse * np.where(np.arange(len(inverse)) < at, 1, np.exp(factor)).astype(np.float32)[:, None, None]
+            values = (
+                inverse
+                * np.where(np.arange(len(inverse)) < at, 1, np.exp(factor)).astype(np.float32)[:, None, None]
+            )
             values, detail = values / values.max(), f"x{np.exp(factor):.2f} at {at}"
         case "banding":
-            levels = int(rng.integers(24, 110)) if (eight := rng.random() < 0.5) else int(rng.integers(48, 257))
+            levels = (
+                int(rng.integers(24, 110)) if (eight := rng.random() < 0.5) else int(rng.integers(48, 257))
+            )
             kind = str(rng.choice(EIGHT if eight else DEEP))
             values, detail = np.round(inverse * (levels - 1)) / np.float32(levels - 1), f"{levels} levels"
         case "clipping":
@@ -155,7 +187,8 @@ def _flickering(inverse: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarr
             return inverse, ""
         return (inverse - low) / (high - low), f"each frame, {changes.max():.1%}"
     size = float(rng.uniform(0.06, 0.2))
-    factors = np.exp(rng.normal(0, size, len(inverse))).astype(np.float32)
+    tremble = rng.normal(0, 1, len(inverse))
+    factors = np.exp(size * (tremble - tremble.mean()) / tremble.std()).astype(np.float32)
     shaken = inverse * factors[:, None, None]
     return shaken / shaken.max(), f"trembling by {size:.1%}"
 

@@ -6,6 +6,7 @@ from makeyourvideo.structure.doctor_specimen import NOWHERE, Finding, Floats, Ma
 from makeyourvideo.structure.doctor_surfaces import find_inverted_polarity
 
 _FEW_LEVELS = 300  # what 8 bits leave, whatever was done to them since
+_SINGLE_STEPS = 0.002
 _USED_CODES = 100  # of 256: fewer show as steps once they are stretched to the full range
 
 
@@ -22,29 +23,34 @@ def find_infinities(specimen: Specimen) -> Finding | None:
     if not wrong.any():
         return None
     frame = int(wrong.mean(axis=(1, 2)).argmax())
-    seen = f"{endless.mean():.2%} of the samples are infinite or at least {NOWHERE:.0e}, {unknown.mean():.2%} undefined"
+    shares = f"{endless.mean():.2%} of the samples are infinite or at least {NOWHERE:.0e}"
+    seen = f"{shares}, {unknown.mean():.2%} undefined"
     return Finding("infinities", 1.0, seen, frame, {"share": float(wrong.mean())})
 
 
 def find_holes(specimen: Specimen) -> Finding | None:
     """Samples without depth (zero, negative, NaN) inside surfaces that go on around them."""
-    empty = ~specimen.valid & ~np.isinf(specimen.levels)
-    if specimen.kind == "inverse":
-        empty |= specimen.levels <= min(0.0, _least(specimen))
-    empty |= specimen.nearness <= 0
-    isolated = _isolated(empty, specimen)
+    isolated = hole_mask(specimen)
     share = float(isolated.mean())
     if share < 3e-3:
         return None
     frame = int(isolated.mean(axis=(1, 2)).argmax())
     row, column = np.argwhere(isolated[frame])[0]
-    seen = f"{share:.2%} of the samples have no depth though their surroundings do, as at row {row}, column {column}"
+    where = f"as at row {row}, column {column}"
+    seen = f"{share:.2%} of the samples have no depth though their surroundings do, {where}"
     return Finding("holes", min(0.6 + 60 * share, 0.99), seen, frame, {"share": share})
 
 
-def _least(specimen: Specimen) -> float:
-    finite = specimen.levels[specimen.valid]
-    return float(finite.min()) if finite.size else 0.0
+def hole_mask(specimen: Specimen) -> Mask:
+    """Where samples are holes, `(frames, height, width)`."""
+    empty = ~specimen.valid | (specimen.nearness <= 0)
+    isolated = _isolated(empty, specimen)
+    sky = (empty & ~isolated).mean(axis=2) > 0.2
+    for frame, rows in zip(isolated, sky, strict=True):
+        horizon = int(np.flatnonzero(rows).max(initial=-1)) + 1
+        if frame[horizon:].sum() < 0.1 * frame.sum():  # the sky between the slats of a chair
+            frame[:] = False
+    return isolated
 
 
 def _isolated(empty: Mask, specimen: Specimen) -> Mask:
@@ -68,7 +74,9 @@ def find_wrong_bit_depth(specimen: Specimen) -> Finding | None:
     if top < 4096 and specimen.kind == "inverse":
         bits = max(int(top).bit_length(), 8)
         seen = f"no code is above {top}: {bits} bits in a container of 16"
-        return Finding("bit depth", 0.95 if bits in (8, 10, 12) else 0.8, seen, None, {"bits": bits, "top": top})
+        return Finding(
+            "bit depth", 0.95 if bits in (8, 10, 12) else 0.8, seen, None, {"bits": bits, "top": top}
+        )
     for bits in (8, 10, 12):
         high = codes >> (16 - bits)
         if (high << (16 - bits) == codes).all():
@@ -124,26 +132,39 @@ def _is_widened(specimen: Specimen) -> bool:
 
 
 def _sparse_codes(specimen: Specimen) -> Finding | None:
-    used = np.bincount(specimen.stored.astype(np.uint8).ravel(), minlength=256) > 0
-    codes = np.flatnonzero(used)
-    extent = int(np.ptp(codes)) + 1
-    neighbours = float(np.mean(used[np.minimum(codes + 1, 255)] & (codes < 255)))
-    if len(codes) < 8 or (neighbours > 0.7 and extent > _USED_CODES):
+    """8-bit codes that never differ by one between neighbours, or only a part of the codes in use.
+
+    A floor in a small picture skips codes from row to row, too, but along its rows surfaces take every step.
+    """
+    codes = np.unique(specimen.stored)
+    extent = int(codes[-1]) - int(codes[0]) + 1
+    if len(codes) < 8:
+        return None
+    single, small = 0, 0
+    for axis in (1, 2):
+        steps = np.abs(np.diff(specimen.stored.astype(np.int16), axis=axis))
+        single += int((steps == 1).sum())
+        small += int(((steps > 0) & (steps < 12)).sum())
+    share = single / max(small, 1)
+    if share > _SINGLE_STEPS and extent > _USED_CODES:
         return None
     what = f"{len(codes)} of 256 codes are used, between {codes[0]} and {codes[-1]}"
-    seen = f"{what}; {neighbours:.0%} of them have the next one used, too"
+    seen = f"{what}; {share:.1%} of the small steps between neighbours are of one code"
     return Finding("banding", 0.9, seen, None, {"levels": float(len(codes))})
 
 
 def find_clipping(specimen: Specimen) -> Finding | None:
-    """A plateau at the near end: many samples at the very top, few just below."""
+    """A plateau at the near end: many samples at the very top, few just below.
+
+    A plateau has an inside; the last row of a floor, which may be nearest as a whole, has none.
+    """
     near = specimen.nearness
     rung = max(specimen.step, 1 / 255)
     top = near >= 1 - max(0.5 * specimen.step, 1e-5)
     inner = top[:, 1:-1, 1:-1] & top[:, :-2, 1:-1] & top[:, 2:, 1:-1] & top[:, 1:-1, :-2] & top[:, 1:-1, 2:]
-    share = float(inner.mean())  # a plateau has an inside; a floor's last row has none
+    share = float(top.mean())
     below = float(np.mean((near < 1 - 0.5 * specimen.step) & (near >= 1 - 4.5 * rung) & ~top)) / 4
-    if share < 4e-3 or share < 4 * below or find_inverted_polarity(specimen):  # then it is the sky
+    if inner.mean() < 4e-3 or share < 4 * below or find_inverted_polarity(specimen):  # then it is the sky
         return None
     frame = int(top.mean(axis=(1, 2)).argmax())
     seen = f"{share:.1%} of the samples are at the very top, {below:.2%} at each level below it"

@@ -59,12 +59,14 @@ class Specimen:
         bits: of integer codes; 0 for floats.
         kind: what the samples are claimed to be.
         limited: whether black and white are claimed to be at limited range's codes.
+        inverted: whether inverse depth is claimed to be stored upside down.
     """
 
     stored: NDArray[Any]
     bits: int = 0
     kind: Kind = "inverse"
     limited: bool = False
+    inverted: bool = False
 
     @cached_property
     def levels(self) -> Floats:
@@ -87,20 +89,21 @@ class Specimen:
     @cached_property
     def span(self) -> tuple[float, float]:
         """Least and greatest inverse depth."""
-        valid = self._inverse[self.valid]
+        valid = self.inverse[self.valid]
         return (float(valid.min()), float(valid.max())) if valid.size else (0.0, 0.0)
 
     @cached_property
     def nearness(self) -> Floats:
         """Inverse depth from 0 to 1 over the clip; 0 where samples say nothing."""
         low, high = self.span
-        shares = (self._inverse - np.float32(low)) / np.float32(max(high - low, 1e-12))
+        shares = (self.inverse - np.float32(low)) / np.float32(max(high - low, 1e-12))
         return np.where(self.valid, shares, 0).astype(np.float32)
 
     @cached_property
-    def _inverse(self) -> Floats:
+    def inverse(self) -> Floats:
+        """Inverse depth in the samples' own units, 0 where metric samples say that nothing is there."""
         if self.kind == "inverse":
-            return self.levels
+            return -self.levels if self.inverted else self.levels
         nothing = ~self.valid | (self.levels >= NOWHERE)
         return np.where(nothing, 0, 1 / np.where(nothing, 1, self.levels)).astype(np.float32)
 
@@ -119,5 +122,7 @@ def box_mean(values: NDArray[Any], reach: int) -> Floats:
     size = 2 * reach + 1
     padded = np.pad(values.astype(np.float64), ((0, 0), (reach + 1, reach), (reach + 1, reach)), mode="edge")
     total = padded.cumsum(axis=1).cumsum(axis=2)
-    window = total[:, size:, size:] - total[:, :-size, size:] - total[:, size:, :-size] + total[:, :-size, :-size]
+    window = (
+        total[:, size:, size:] - total[:, :-size, size:] - total[:, size:, :-size] + total[:, :-size, :-size]
+    )
     return (window / size**2).astype(np.float32)

@@ -21,9 +21,9 @@ def find_inverted_polarity(specimen: Specimen) -> Finding | None:
     """
     near = specimen.nearness
     votes = {"floor": _floor_vote(near), "thirds": _thirds_vote(near), "plateau": _plateau_vote(near)}
-    total = 1.6 * votes["floor"] + 1.2 * votes["thirds"] + 1.0 * votes["plateau"]
+    total = 1.6 * votes["floor"] + votes["thirds"] + 1.2 * votes["plateau"]
     confidence = 1 / (1 + float(np.exp(3 * total)))
-    if confidence < 0.6:
+    if confidence < 0.6 or votes["floor"] > 0.3:
         return None
     told = ", ".join(f"{name} {vote:+.2f}" for name, vote in votes.items())
     seen = f"the upper part is nearer than the lower (votes from -1, upside down, to +1: {told})"
@@ -60,7 +60,7 @@ def _plateau_vote(near: Floats) -> float:
     """A plateau that fills the upper border at the far end is sky; at the near end, sky upside down."""
     top = near[:, : max(near.shape[1] // 12, 1)]
     far, close = float(np.mean(top <= 0.004)), float(np.mean(top >= 0.996))
-    return far - close
+    return min((far - close) / 0.15, 1.0) if far > close else far - close
 
 
 def white_of(levels: Floats) -> float:
@@ -70,7 +70,7 @@ def white_of(levels: Floats) -> float:
 
 
 def find_srgb(specimen: Specimen) -> Finding | None:
-    """An sRGB curve bends planes, whose inverse depth is straight in a picture; undoing it straightens them."""
+    """An sRGB curve bends planes, which are straight in inverse depth; undoing it straightens them."""
     if specimen.kind == "metric":
         return None
     shares = np.where(specimen.valid, specimen.levels, 0)

@@ -1,5 +1,7 @@
 """Faults between frames: a scale that changes from one to the next."""
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,14 +21,12 @@ def alignments(near: Floats) -> NDArray[np.float64]:
     stride = max(int(np.sqrt(near[0].size / 3000)), 1)
     few = near[:, ::stride, ::stride].reshape(len(near), -1).astype(np.float64)
     found = []
-    for first, second in zip(few[:-1], few[1:], strict=True):
+    for first, second in pairwise(few):
         found.append(min((_fit(first, second, start) for start in (0, 1)), key=lambda fit: fit[2]))
     return np.array(found).reshape(-1, 3)
 
 
-def _fit(
-    first: NDArray[np.float64], second: NDArray[np.float64], start: int
-) -> tuple[float, float, float]:
+def _fit(first: NDArray[np.float64], second: NDArray[np.float64], start: int) -> tuple[float, float, float]:
     solid = (first > 1e-3) & (second > 1e-3)  # the sky says nothing about the gain
     if solid.sum() < 50:
         return 1.0, 0.0, 0.0
@@ -69,7 +69,8 @@ def find_scale_jump(specimen: Specimen) -> Finding | None:
     if fits[frame - 1, 2] > 0.03:  # not the same picture at another scale: a cut
         return None
     factor = float(np.exp(changes[frame - 1]))
-    seen = f"from frame {frame - 1} to frame {frame} the scale changes by {factor:.2f}, elsewhere by {calm:.1%} at most"
+    what = f"from frame {frame - 1} to frame {frame} the scale changes {factor:.2f} times"
+    seen = f"{what}, elsewhere by {calm:.1%} at most"
     starts = [float(jump + 1) for jump in jumps]
     return Finding("scale jump", min(0.6 + 2 * sudden.max(), 0.97), seen, frame, {"frames": starts})
 
@@ -87,7 +88,9 @@ def find_flicker(specimen: Specimen) -> Finding | None:
     frame = int(np.abs(changes).argmax()) + 1
     numbers: dict[str, float | list[float]] = {"largest": largest, "tremble": tremble}
     if same_ends and largest > _RENORMALISED:
-        seen = f"every frame runs from end to end, yet the scale changes by up to {largest:.1%} between frames"
+        seen = (
+            f"every frame runs from end to end, yet the scale changes by up to {largest:.1%} between frames"
+        )
         return Finding("flicker", min(0.7 + 3 * largest, 0.97), seen, frame, numbers)
     if tremble > _UNSTEADY:
         seen = f"the scale goes up and down by {tremble:.1%} from frame to frame"
