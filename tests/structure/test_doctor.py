@@ -82,6 +82,21 @@ def test_mending_brings_the_depth_back(tmp_path: Path, clips: dict[int, np.ndarr
     assert fault in again.source
 
 
+def test_distances_read_as_inverse_depth_are_told_from_inverted_depth(
+    tmp_path: Path, clips: dict[int, np.ndarray]
+) -> None:
+    for seed, inverse in clips.items():
+        with np.errstate(divide="ignore"):
+            np.save(tmp_path / f"{seed}.npy", 0.7 / inverse)
+        diagnosis = diagnose(tmp_path / f"{seed}.npy")
+        polarity = next(finding for finding in diagnosis.findings if finding.fault == "polarity")
+        assert "kind metric" in polarity.evidence
+        repaired = write_mended(diagnosis, tmp_path / f"{seed}.npz")
+        np.testing.assert_allclose(repaired.inverse, inverse / 0.7, atol=1e-5)
+        np.save(tmp_path / "down.npy", 1 - inverse)
+        assert all("kind metric" not in found.evidence for found in diagnose(tmp_path / "down.npy").findings)
+
+
 def test_the_srgb_curve_is_undone_and_holes_are_filled(tmp_path: Path, clips: dict[int, np.ndarray]) -> None:
     inverse = clips[11]
     curve = np.where(

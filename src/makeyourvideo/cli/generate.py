@@ -11,7 +11,7 @@ from makeyourvideo.cli import app
 @app.command()
 def generate(
     prompt: Annotated[str, Option(help="What the video shows.")],
-    depth: Annotated[Path, Option(help="Grey video, .npy/.npz, or a folder of PNG or EXR.")],
+    depth: Annotated[Path, Option(help="Grey video, .npy/.npz, or a folder of PNG, TIFF or EXR.")],
     output: Annotated[Path, Option("--output", "-o", help=".mp4, .gif, .webp, or a folder of PNG.")],
     model: Annotated[Path | None, Option(help="Model folder; without it, the bundled model.")] = None,
     negative_prompt: Annotated[str, Option(help="What the guidance moves away from.")] = "",

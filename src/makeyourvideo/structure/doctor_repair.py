@@ -69,6 +69,9 @@ def _values(specimen: Specimen, found: dict[str, Finding]) -> tuple[Floats, dict
             mended["polarity"] = "read as inverse depth, near = large"
         return np.where(np.isfinite(inverse), inverse, 0), mended
     levels = np.where(specimen.valid, specimen.levels, 0)
+    if "polarity" in found and found["polarity"].numbers["metric"]:
+        mended["polarity"] = "read as distances, infinitely far where nothing is"
+        return np.where(specimen.valid, 1 / np.maximum(levels, 1e-9), 0).astype(np.float32), mended
     if "infinities" in found:
         mended["infinities"] = f"{(~specimen.valid).sum()} samples taken as 1/z = 0"
     if bits := found.get("bit depth"):

@@ -20,7 +20,7 @@ FAULTS = {
     "bit depth": "samples of fewer bits than their container",
     "limited range": "limited range read as full, or the reverse",
     "srgb": "an sRGB curve applied to depth",
-    "polarity": "near and far swapped",
+    "polarity": "near and far swapped, or distances read as inverse depth",
     "holes": "isolated samples without depth",
     "scale jump": "the scale jumps between two frames",
     "flicker": "each frame normalised on its own",

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from makeyourvideo.structure.doctor_specimen import Finding, Floats, Mask, Specimen
+from makeyourvideo.structure.doctor_specimen import NOWHERE, Finding, Floats, Mask, Specimen
 
 _RIPPLING = 0.006
 
@@ -20,14 +20,34 @@ def find_inverted_polarity(specimen: Specimen) -> Finding | None:
     upper half are seldom nearest. Each of these votes; disagreement lowers the confidence.
     """
     near = specimen.nearness
-    votes = {"floor": _floor_vote(near), "thirds": _thirds_vote(near), "plateau": _plateau_vote(near)}
+    floor = _floor_vote(near)
+    if floor < 0 and specimen.kind == "inverse":  # infinity is the end that floors say it is
+        near = np.where(specimen.levels >= NOWHERE, 1, near)
+    votes = {"floor": floor, "thirds": _thirds_vote(near), "plateau": _plateau_vote(near)}
     total = 1.6 * votes["floor"] + votes["thirds"] + 1.2 * votes["plateau"]
     confidence = 1 / (1 + float(np.exp(3 * total)))
     if confidence < 0.6 or votes["floor"] > 0.3:
         return None
     told = ", ".join(f"{name} {vote:+.2f}" for name, vote in votes.items())
     seen = f"the upper part is nearer than the lower (votes from -1, upside down, to +1: {told})"
-    return Finding("polarity", confidence, seen, None, dict(votes))
+    if is_metric := _looks_metric(specimen):
+        seen += "; floors are straight once the samples are inverted, so they are distances (kind metric)"
+    return Finding("polarity", confidence, seen, None, {**votes, "metric": float(is_metric)})
+
+
+def _looks_metric(specimen: Specimen) -> bool:
+    """Whether float samples that are claimed to be inverse depth are distances: those bend planes."""
+    valid = specimen.valid
+    if specimen.kind == "metric" or specimen.bits or specimen.levels[valid].min() <= 0:
+        return False
+    distance = np.where(valid, specimen.levels, specimen.levels[valid].max())
+    inverse = 1 / distance
+    bends = []
+    for values in (distance, inverse):
+        shares = ((values - values.min()) / max(float(np.ptp(values)), 1e-12)).astype(np.float32)
+        floor = _floor(shares)
+        bends.append(abs(_bend(shares, floor)) if floor.sum() >= 200 else np.inf)
+    return bool(np.isfinite(bends[1]) and bends[1] < 0.5 * bends[0])
 
 
 def _floor_vote(near: Floats) -> float:
