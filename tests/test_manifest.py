@@ -16,6 +16,7 @@ def manifest(depth: Path, model: Path | None = None) -> Manifest:
     return Manifest(
         settings=Settings(prompt="a red ball", depth=depth, model=model, seed=7),
         inputs_sha256={"model": "aa", "depth": "bb"},
+        depth={"units": "metric", "nearest_inverse_depth": 2.0},
         video="out.mp4",
         strip="out.png",
         video_sha256="cc",

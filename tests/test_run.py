@@ -74,6 +74,8 @@ def test_video_manifest_and_strip_stand_side_by_side(job: Job, tmp_path: Path) -
         "depth_curve": None,
         "depth_kind": "inverse",
         "inverted": False,
+        "depth_near": None,
+        "depth_far": None,
         "depth_normalization": "clip",
         "depth_strength": 1,
         "num_frames": 4,
@@ -89,6 +91,8 @@ def test_video_manifest_and_strip_stand_side_by_side(job: Job, tmp_path: Path) -
         "threads": torch.get_num_threads(),
     }
     assert manifest.video_sha256 == fingerprint(finished.video)
+    assert manifest.depth["units"] == "relative"
+    assert manifest.depth["nearest_inverse_depth"] > manifest.depth["farthest_inverse_depth"]
     assert set(manifest.seconds) == {"loading the model", "sampling", "decoding", "writing"}
 
 

@@ -1,15 +1,20 @@
-"""A video or a 3D scene to depth on disk, as events; and what people look at before they use it."""
+"""A video, a 3D scene or other depth to depth on disk, as events; and what people look at beforehand."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from makeyourvideo.errors import InputError
 from makeyourvideo.media import VIDEO_SUFFIXES, Frames, video_rate, write_image, write_video
 from makeyourvideo.outputs import check_free
 from makeyourvideo.pictures import drawn_depth, strip
+from makeyourvideo.structure.convention import Kind
+from makeyourvideo.structure.depth import DepthVideo, Units
 from makeyourvideo.structure.estimators import load_estimator
+from makeyourvideo.structure.export import DEPTH_SUFFIXES, FramesAs, write_depth
 from makeyourvideo.structure.files import read_depth
 from makeyourvideo.structure.filming import Take
 from makeyourvideo.structure.streaming import save_streamed
@@ -22,39 +27,76 @@ def check_depth_outputs(output: Path, preview: bool, force: bool) -> list[Path]:
     """The depth and, with a preview, its strip and video; call it before any long work.
 
     Raises:
-        InputError: no .npz, or one of them exists and `force` is false.
+        InputError: an unknown suffix, or one of them exists and `force` is false.
     """
-    if output.suffix.lower() != ".npz":
-        raise InputError(output, "an .npz to write", output.suffix or "no suffix")
-    files = [output, *((output.with_suffix(".png"), output.with_suffix(".mp4")) if preview else ())]
+    if output.suffix.lower() not in DEPTH_SUFFIXES:
+        known = ", ".join(suffix for suffix in DEPTH_SUFFIXES if suffix)
+        raise InputError(output, f"{known} or no suffix (a folder)", output.suffix)
+    shown = (output.with_name(f"{output.stem}.preview{suffix}") for suffix in (".png", ".mp4"))
+    files = [output, *(shown if preview else ())]
     for file in files:
         check_free(file, force)
     return files
 
 
-def film_depth(take: Take, output: Path, force: bool = False) -> Iterator[tuple[int, int]]:
-    """Cast the depth of a 3D scene into `output`; yields (frames done, in all).
+@dataclass(frozen=True)
+class Target:
+    """Where depth is written to; .npz in constant memory, other formats (see `write_depth`) at once."""
+
+    output: Path
+    frames_as: FramesAs = "png"
+    force: bool = False
+
+    def save(
+        self, inverse: Iterator[NDArray[np.float32]], units: Units, source: Path, fps: float | None
+    ) -> Iterator[int]:
+        """Write frames of inverse depth; yields how many are done."""
+        if self.output.suffix.lower() == ".npz":
+            yield from save_streamed(
+                self.output, inverse, units=units, source=str(source), fps=fps, force=self.force
+            )
+            return
+        frames = []
+        for frame in inverse:
+            frames.append(frame)
+            yield len(frames)
+        depth = DepthVideo.from_inverse_depth(np.stack(frames), units=units, source=str(source), fps=fps)
+        write_depth(depth, self.output, frames_as=self.frames_as, force=self.force)
+
+
+def convert_depth(source: Path, target: Target, kind: Kind, fps: float | None) -> Iterator[tuple[int, int]]:
+    """Write depth that is depth already in another form; yields (frames done, in all).
 
     Raises:
-        InputError: the scene cannot be used, or `output` exists and `force` is false.
+        InputError: as `read_depth`, or the target exists.
+    """
+    depth = read_depth(source, kind=kind, fps=fps)
+    saved = target.save(iter(depth.inverse_depth()), depth.units, source, depth.fps)
+    yield from ((done, depth.num_frames) for done in saved)
+
+
+def film_depth(take: Take, target: Target) -> Iterator[tuple[int, int]]:
+    """Cast the depth of a 3D scene; yields (frames done, in all).
+
+    Raises:
+        InputError: the scene cannot be used, or the target exists.
     """
     inverse = (np.reciprocal(depth) for depth in take.stream())
-    saved = save_streamed(output, inverse, units="metric", source=str(take.source), fps=take.fps, force=force)
+    saved = target.save(inverse, "metric", take.source, take.fps)
     yield from ((done, take.num_frames) for done in saved)
 
 
 def estimate_depth(
     source: Path,
-    output: Path,
+    target: Target,
     estimator: str | None = None,
     fps: float | None = None,
     frame_stride: int | None = None,
-    force: bool = False,
 ) -> Iterator[tuple[int, int]]:
-    """Estimate the depth of a video into `output`, one steady scale throughout; yields (frames done, in all).
+    """Estimate the depth of a video, one steady scale throughout; yields (frames done, in all).
 
     Raises:
-        InputError: the video or the estimator cannot be read, or `output` exists and `force` is false.
+        InputError: the video or the estimator cannot be read, or the target exists.
     """
     rate = video_rate(source) if source.suffix.lower() in VIDEO_SUFFIXES else None
     length = count_frames(source)
@@ -67,8 +109,7 @@ def estimate_depth(
     yield 0, total
     loaded = load_estimator(estimator)
     frames = pick_from_video(source, fps=fps, frame_stride=frame_stride)
-    inverse = estimate_frames(frames, loaded)
-    saved = save_streamed(output, inverse, units=loaded.units, source=str(source), fps=rate, force=force)
+    saved = target.save(estimate_frames(frames, loaded), loaded.units, source, rate)
     yield from ((done, max(total, done)) for done in saved)
 
 

@@ -23,6 +23,8 @@ class Manifest(BaseModel):
         settings: what was asked for, every number filled in.
         inputs_sha256: fingerprints of the model and of everything else that was read, by its setting, see
             `fingerprint`.
+        depth: what the depth is: units, the nearest and the farthest of it (inverse depth), over what it is
+            normalised, and where it comes from.
         video, strip: names of the results beside the manifest.
         video_sha256: fingerprint of the video.
         versions: of Python and the libraries that compute.
@@ -36,6 +38,7 @@ class Manifest(BaseModel):
 
     settings: Settings
     inputs_sha256: Mapping[str, str]
+    depth: Mapping[str, str | float]
     video: str
     strip: str
     video_sha256: str

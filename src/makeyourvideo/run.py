@@ -188,6 +188,7 @@ def run(
         manifest = Manifest(
             settings=job.settings,
             inputs_sha256=inputs_sha256,
+            depth=job.depth.about,
             video=files[0].name,
             strip=files[2].name,
             video_sha256=fingerprint(video),

@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import PydanticCustomError
 
 from makeyourvideo.errors import InputError
+from makeyourvideo.structure.convention import Kind
 from makeyourvideo.structure.depth import Normalization
-from makeyourvideo.structure.meaning import Kind
 
 SOURCES = ("depth", "video", "scene", "keyframes")
 PATHS = ("depth", "video", "scene", "depth_mask", "depth_curve", "model")
@@ -59,6 +59,7 @@ class Settings(Options):
         keyframes: files of depth at some frames, between which depth is made up.
         depth_kind: whether files of depth hold inverse depth (near is large) or metric depth.
         inverted: whether they are the wrong way round for their kind.
+        depth_near, depth_far: metres that the ends of integer samples and grey levels stand for.
         estimator: of the video's depth, see `structure.estimators.load_estimator`; by default the model's
             own, where its folder holds one, else the bundled one.
         camera: of the scene: a file of keyframes, a ready-made path, or a camera of the scene's own.
@@ -81,6 +82,8 @@ class Settings(Options):
     keyframes: tuple[tuple[int, Path], ...] = ()
     depth_kind: Kind = "inverse"
     inverted: bool = False
+    depth_near: float | None = None
+    depth_far: float | None = None
     estimator: str | None = None
     camera: str | None = None
     start: float = Field(0, allow_inf_nan=False)

@@ -34,7 +34,7 @@ def read_structure(
     """
     wanted = settings.num_frames or num_frames
     if settings.depth is not None:
-        return read_depth(settings.depth, kind=settings.depth_kind, inverted=settings.inverted), []
+        return _read(settings, settings.depth), []
     if settings.video is not None:
         return _from_video(settings, settings.video, fps, wanted, estimate)
     if settings.keyframes:
@@ -51,6 +51,16 @@ def read_structure(
         animation=settings.animation,
     )
     return take.depth(), [f"the depth is cast from {settings.scene.name}"]
+
+
+def _read(settings: Settings, path: Path) -> DepthVideo:
+    return read_depth(
+        path,
+        kind=settings.depth_kind,
+        inverted=settings.inverted,
+        near=settings.depth_near,
+        far=settings.depth_far,
+    )
 
 
 def _from_video(
@@ -78,10 +88,7 @@ def _from_video(
 
 
 def _from_keyframes(settings: Settings, fps: float, wanted: int) -> tuple[DepthVideo, list[str]]:
-    read = {
-        frame: read_depth(path, kind=settings.depth_kind, inverted=settings.inverted)
-        for frame, path in settings.keyframes
-    }
+    read = {frame: _read(settings, path) for frame, path in settings.keyframes}
     if settings.num_frames is None:
         wanted = max(read) + 1
     inverse = interpolate_keyframes(

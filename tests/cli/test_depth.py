@@ -22,11 +22,11 @@ def video(tmp_path, monkeypatch) -> Path:
 def test_depth_of_a_video_with_a_preview(command, video) -> None:
     result = command("depth", video, "-o", "out/depth.npz", "--fps", 12.5, "--preview")
     assert result.code == 0, result.err
-    assert result.out.splitlines() == ["out/depth.npz", "out/depth.png", "out/depth.mp4"]
+    assert result.out.splitlines() == ["out/depth.npz", "out/depth.preview.png", "out/depth.preview.mp4"]
     depth = read_depth(Path("out/depth.npz"))
     assert (depth.values.shape, depth.fps, depth.units) == ((10, 64, 64), 12.5, "relative")
-    assert read_image(Path("out/depth.png")).shape[0] == 64
-    assert read_video(Path("out/depth.mp4"))[0].shape == (10, 64, 64, 3)
+    assert read_image(Path("out/depth.preview.png")).shape[0] == 64
+    assert read_video(Path("out/depth.preview.mp4"))[0].shape == (10, 64, 64, 3)
     assert command("depth", video, "-o", "out/depth.npz").code == 1
 
 
@@ -83,8 +83,8 @@ def test_depth_of_a_block_out_and_a_video_from_it(command, model_folder) -> None
     assert result.code == 0, result.err
     depth = read_depth(Path("depth.npz"))
     assert (depth.values.shape, depth.units, depth.fps) == ((4, 32, 48), "metric", 8.0)
-    assert read_image(Path("depth.png")).shape[0] == 2 * 32 + 2
-    assert read_video(Path("depth.mp4"))[0].shape == (4, 32, 48, 3)
+    assert read_image(Path("depth.preview.png")).shape[0] == 2 * 32 + 2
+    assert read_video(Path("depth.preview.mp4"))[0].shape == (4, 32, 48, 3)
     asked = ("--prompt", "a ball", "--model", model_folder, "--steps", 2, *size, "--fps", 8)
     filmed = command("generate", *asked, "--scene", "scene.yaml", "-o", "a.mp4")
     assert filmed.code == 0, filmed.err
@@ -94,3 +94,30 @@ def test_depth_of_a_block_out_and_a_video_from_it(command, model_folder) -> None
     wrong = command("depth", "scene.yaml", "-o", "c.npz", "--camera", "dolly")
     assert wrong.code == 1
     assert "scene.yaml: expected a block-out with its own camera and times" in wrong.err
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("-o", "z.npy"), ("-o", "folder", "--frames-as", "exr"), ("-o", "a.npz")],
+    ids=lambda given: given[1],
+)
+def test_lossless_formats_make_the_same_video_as_memory(command, model_folder, options) -> None:
+    Path("scene.yaml").write_text(BLOCKOUT)
+    size = ("--num-frames", 4, "--height", 32, "--width", 32)
+    asked = ("--prompt", "a ball", "--model", model_folder, "--steps", 2, *size, "--fps", 8)
+    assert command("generate", *asked, "--scene", "scene.yaml", "-o", "memory.mp4").code == 0
+    written = command("depth", "scene.yaml", *size, *options)
+    assert written.code == 0, written.err
+    read = command("generate", *asked, "--depth", options[1], "-o", "file.mp4")
+    assert read.code == 0, read.err
+    assert Path("file.mp4").read_bytes() == Path("memory.mp4").read_bytes()
+
+
+def test_depth_is_converted(command) -> None:
+    np.save("z.npy", 1 / np.linspace(0.1, 1, 4 * 16 * 16, dtype=np.float32).reshape(4, 16, 16))
+    result = command("depth", "z.npy", "--depth-kind", "metric", "-o", "frames", "--preview")
+    assert result.code == 0, result.err
+    back = read_depth(Path("frames"))
+    assert back.units == "metric"
+    assert np.abs(back.inverse_depth() - 1 / np.load("z.npy")).max() < 2e-5
+    assert command("depth", "z.npy", "--depth-kind", "metric", "-o", "x.jpg").code == 1

@@ -188,7 +188,7 @@ def test_folders_and_names(tmp_path: Path, inverse: np.ndarray, capfd: pytest.Ca
     assert "folder of frames, found No such file or directory" in refused(tmp_path / "missing.mp4", capfd)
     assert "found nothing in it" in refused(tmp_path, capfd)
     (tmp_path / "depth.txt").touch()
-    assert "one of .png, .exr, .npz, .npy, .mp4" in refused(tmp_path / "depth.txt", capfd)
+    assert "one of .png, .tif, .tiff, .exr, .npz, .npy, .mp4" in refused(tmp_path / "depth.txt", capfd)
     mixed = tmp_path / "mixed"
     mixed.mkdir()
     write_sound_file(mixed, "png", inverse)

@@ -56,6 +56,21 @@ def as_png(path: Path, inverse: np.ndarray, dtype: type) -> Path:
     return path
 
 
+def as_tiff(path: Path, inverse: np.ndarray, dtype: type) -> Path:
+    for index, frame in enumerate(inverse):
+        top = 1 if dtype is np.float32 else np.iinfo(dtype).max
+        Image.fromarray((frame * top if top == 1 else (frame * top).round()).astype(dtype)).save(
+            path / f"{index}.tiff"
+        )
+    return path
+
+
+def as_pages(path: Path, inverse: np.ndarray) -> Path:
+    first, *others = (Image.fromarray((frame * 65535).round().astype(np.uint16)) for frame in inverse)
+    first.save(path / "a.tif", save_all=True, append_images=others)
+    return path / "a.tif"
+
+
 def as_exr(path: Path, inverse: np.ndarray, name: str, dtype: type) -> Path:
     for index, frame in enumerate(inverse):
         write_exr(path / f"{index}.exr", {name: frame.astype(dtype)})
@@ -74,6 +89,10 @@ FORMATS: dict[str, tuple[Callable[[Path, np.ndarray], Path], float]] = {
     "npz": (as_npz, 1e-7),
     "png 8": (lambda path, d: as_png(path, d, np.uint8), 0.5 / 255),
     "png 16": (lambda path, d: as_png(path, d, np.uint16), 0.5 / 65535),
+    "tiff 8": (lambda path, d: as_tiff(path, d, np.uint8), 0.5 / 255),
+    "tiff 16": (lambda path, d: as_tiff(path, d, np.uint16), 0.5 / 65535),
+    "tiff float": (lambda path, d: as_tiff(path, d, np.float32), 1e-7),
+    "tiff of pages": (as_pages, 0.5 / 65535),
     "exr float": (lambda path, d: as_exr(path, d, "Z", np.float32), 1e-7),
     "exr half": (lambda path, d: as_exr(path, d, "ViewLayer.Depth.V", np.float16), 2**-12),
     "limited 8": (lambda path, d: as_video(path, d, 16, 235, "yuv420p", 1), 0.5 / 219),
@@ -196,11 +215,30 @@ def test_channels_that_may_not_be_depth_are_not_guessed(tmp_path: Path, names: l
         read_depth(tmp_path / "a.exr")
 
 
-def test_a_cropped_exr_is_refused(tmp_path: Path, inverse: np.ndarray) -> None:
-    window = (np.array([0, 0], np.int32), np.array([99, 99], np.int32))
+def test_a_cropped_exr_is_infinitely_far_where_it_holds_nothing(tmp_path: Path, inverse: np.ndarray) -> None:
+    near = inverse[0] + np.float32(0.1)
+    window = (np.array([-5, -3], np.int32), np.array([59, 36], np.int32))
+    write_exr(tmp_path / "a.exr", {"Z": near}, displayWindow=window)
+    depth = read_depth(tmp_path / "a.exr")
+    assert depth.values.shape == (1, 40, 65)
+    np.testing.assert_allclose(depth.inverse_depth()[0, 3:35, 5:53], near, atol=1e-6)
+    assert not depth.inverse_depth()[0, :3].any()
+    write_exr(tmp_path / "z.exr", {"Z": 1 / near}, displayWindow=window)
+    z = read_depth(tmp_path / "z.exr", kind="metric").metric_depth()[0]
+    np.testing.assert_allclose(z[3:35, 5:53], 1 / near, rtol=1e-5)
+    assert np.isinf(z[35:]).all()
+
+
+def test_what_an_exr_holds_beyond_the_picture_is_cut_off(tmp_path: Path, inverse: np.ndarray) -> None:
+    window = (np.array([8, 4], np.int32), np.array([47, 31], np.int32))
     write_exr(tmp_path / "a.exr", {"Z": inverse[0]}, displayWindow=window)
-    with pytest.raises(InputError, match="pixels for all of the picture"):
-        read_depth(tmp_path / "a.exr")
+    np.testing.assert_allclose(
+        read_depth(tmp_path / "a.exr").inverse_depth()[0], inverse[0, 4:, 8:], atol=1e-7
+    )
+    apart = (np.array([80, 4], np.int32), np.array([99, 31], np.int32))
+    write_exr(tmp_path / "b.exr", {"Z": inverse[0]}, displayWindow=apart)
+    with pytest.raises(InputError, match="pixels inside the picture"):
+        read_depth(tmp_path / "b.exr")
 
 
 def test_without_openexr_the_extra_is_named(

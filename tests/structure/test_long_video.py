@@ -12,11 +12,11 @@ import pytest
 _SCRIPT = """
 import json, resource, sys
 from pathlib import Path
-from makeyourvideo.depth_job import estimate_depth
+from makeyourvideo.depth_job import Target, estimate_depth
 
 page = resource.getpagesize()
 used = {}
-for done, _ in estimate_depth(Path(sys.argv[1]), Path(sys.argv[2])):
+for done, _ in estimate_depth(Path(sys.argv[1]), Target(Path(sys.argv[2]))):
     if done and done % 1000 == 0:
         used[done] = int(Path("/proc/self/statm").read_text().split()[1]) * page
 print(json.dumps([used, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024]))

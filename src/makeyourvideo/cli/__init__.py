@@ -50,6 +50,7 @@ from makeyourvideo.cli import (  # noqa: E402  (they register themselves)
     convert,  # noqa: F401
     demo,  # noqa: F401
     depth,  # noqa: F401
+    doctor,  # noqa: F401
     evaluate,  # noqa: F401
     generate,  # noqa: F401
     replay,  # noqa: F401

@@ -1,7 +1,7 @@
 """`makeyourvideo depth`: anything that says where things are becomes depth on disk."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from typer import Argument, Option
 
@@ -14,7 +14,13 @@ def depth(
         Path,
         Argument(help="A video or folder of PNG; a 3D scene (glTF, OBJ, PLY, STL); a block-out (YAML)."),
     ],
-    output: Annotated[Path, Option("--output", "-o", help="The .npz to write.")],
+    output: Annotated[
+        Path, Option("--output", "-o", help=".npz, .npy, grey .mp4/.mkv/.mov, or a folder of frames.")
+    ],
+    depth_kind: Annotated[
+        Literal["inverse", "metric"] | None, Option(help="SOURCE is depth already, of this kind: convert it.")
+    ] = None,
+    frames_as: Annotated[Literal["png", "tif", "exr"], Option(help="Of a folder.")] = "png",
     estimator: Annotated[
         str | None, Option(help="Video: a folder or hub name of an estimator; without it, the bundled one.")
     ] = None,
@@ -32,26 +38,35 @@ def depth(
     width: Annotated[int, Option(help="Scene: pixels.")] = 256,
     start: Annotated[float, Option(help="Scene: second at which to begin.")] = 0,
     animation: Annotated[str | None, Option(help="Scene: play this animation alone.")] = None,
-    preview: Annotated[bool, Option("--preview", help="Also a strip (.png) and a short .mp4.")] = False,
+    preview: Annotated[bool, Option("--preview", help="Also a .preview.png and a .preview.mp4.")] = False,
     force: Annotated[bool, Option("--force", help="Replace existing results.")] = False,
 ) -> None:
-    """Make depth of a video, a 3D scene or a block-out; memory does not grow with its length."""
+    """Make depth of a video, a 3D scene or a block-out; a .npz in memory that does not grow."""
     from makeyourvideo.cli.progress import progress_bar
     from makeyourvideo.cli.running import quiet_libraries
-    from makeyourvideo.depth_job import check_depth_outputs, estimate_depth, film_depth, write_preview
+    from makeyourvideo.depth_job import (
+        Target,
+        check_depth_outputs,
+        convert_depth,
+        estimate_depth,
+        film_depth,
+        write_preview,
+    )
     from makeyourvideo.structure.filming import Take, is_scene
 
     quiet_libraries()
     files = check_depth_outputs(output, preview, force)
+    target = Target(output, frames_as, force)
     take = Take(source, num_frames, fps or 8.0, height, width, camera, start, animation)
-    filmed = is_scene(source)
+    filmed = is_scene(source) and depth_kind is None
+    if depth_kind is not None:
+        what, steps = "converting depth", convert_depth(source, target, depth_kind, fps)
+    elif filmed:
+        what, steps = "casting depth", film_depth(take, target)
+    else:
+        what, steps = "estimating depth", estimate_depth(source, target, estimator, fps, frame_stride)
     with progress_bar() as progress:
-        task = progress.add_task("casting depth" if filmed else "estimating depth", total=None)
-        steps = (
-            film_depth(take, output, force)
-            if filmed
-            else estimate_depth(source, output, estimator, fps, frame_stride, force)
-        )
+        task = progress.add_task(what, total=None)
         for done, total in steps:
             progress.update(task, completed=done, total=total)
     if preview:

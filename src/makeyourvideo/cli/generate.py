@@ -13,7 +13,7 @@ def generate(
     prompt: Annotated[str, Option(help="What the video shows.")],
     output: Annotated[Path, Option("--output", "-o", help=".mp4, .gif, .webp, or a folder of PNG.")],
     depth: Annotated[
-        Path | None, Option(help="Depth: grey video, .npy/.npz, or a folder of PNG or EXR.")
+        Path | None, Option(help="Depth: grey video, .npy/.npz, or a folder of PNG, TIFF or EXR.")
     ] = None,
     video: Annotated[Path | None, Option(help="Or a plain video, whose depth is estimated.")] = None,
     scene: Annotated[
@@ -37,6 +37,10 @@ def generate(
         Literal["inverse", "metric"], Option(help="Whether large values are near (inverse) or far (metric).")
     ] = "inverse",
     inverted: Annotated[bool, Option("--inverted", help="Inverse depth stored with near as black.")] = False,
+    depth_near: Annotated[
+        float | None, Option(help="Metres of the near end of integer samples and grey levels.")
+    ] = None,
+    depth_far: Annotated[float | None, Option(help="Metres of their far end.")] = None,
     depth_normalization: Annotated[
         Literal["clip", "frame"] | None,
         Option(help="Range of the depth; without it, as the model was trained."),
@@ -89,6 +93,8 @@ def generate(
         "estimator": estimator,
         "depth_kind": depth_kind,
         "inverted": inverted,
+        "depth_near": depth_near,
+        "depth_far": depth_far,
         "depth_normalization": depth_normalization,
         **_strength(depth_strength),
         "depth_mask": depth_mask,

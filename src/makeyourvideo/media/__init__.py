@@ -7,10 +7,12 @@ from makeyourvideo.media.images import (
     read_folder,
     read_gray_image,
     read_image,
+    read_tiff,
+    write_gray_image,
     write_image,
 )
 from makeyourvideo.media.reading import VIDEO_SUFFIXES, Luma, iterate_video, read_luma, read_video, video_rate
-from makeyourvideo.media.writing import check_video_path, write_video
+from makeyourvideo.media.writing import check_video_path, write_gray_video, write_video
 
 __all__ = [
     "MAX_BYTES",
@@ -24,8 +26,11 @@ __all__ = [
     "read_gray_image",
     "read_image",
     "read_luma",
+    "read_tiff",
     "read_video",
     "video_rate",
+    "write_gray_image",
+    "write_gray_video",
     "write_image",
     "write_video",
 ]

@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ Frames = NDArray[np.uint8]
 
 MAX_BYTES = 4 * 2**30
 """What a file may unpack to, unless the caller says otherwise."""
+
+_GRAY_TIFF = ("L", "I;16", "I;16L", "I;16B", "F")
 
 
 def write_image(path: Path, image: Frames, *, force: bool = False) -> None:
@@ -57,16 +59,51 @@ def read_gray_image(path: Path, *, max_bytes: int = MAX_BYTES) -> NDArray[np.uin
         return rgb[..., 0]
 
 
+def read_tiff(path: Path, *, max_bytes: int = MAX_BYTES) -> NDArray[Any]:
+    """Read the pages `(pages, height, width)` of a grey TIFF: uint8, uint16 or float32, as stored.
+
+    Raises:
+        InputError: as `read_image`, and for colour, other sample types, or pages that differ.
+    """
+    with opened_image(path, max_bytes) as image:
+        count: int = getattr(image, "n_frames", 1)
+        check_unpacked(path, image.width * image.height * 4 * count, max_bytes)
+        pages: list[NDArray[Any]] = []
+        for index in range(count):
+            image.seek(index)
+            if image.mode not in _GRAY_TIFF:
+                raise InputError(
+                    path, "grey of 8 or 16 bits or 32-bit floats", f"{image.mode} in page {index}"
+                )
+            page = np.asarray(image)
+            pages.append(page.astype(page.dtype.newbyteorder("="), copy=False))
+            if (pages[-1].shape, pages[-1].dtype) != (pages[0].shape, pages[0].dtype):
+                raise InputError(path, "pages of one size and type", f"another in page {index}")
+        return np.stack(pages)
+
+
+def write_gray_image(path: Path, image: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
+    """Write one grey picture `(height, width)` with its 8 or 16 bits, as PNG or TIFF by its suffix."""
+    Image.fromarray(image).save(path)
+
+
 def read_folder(
-    folder: Path, suffix: str, read: Callable[[Path], NDArray[Any]], max_bytes: int
+    folder: Path,
+    suffix: str,
+    read: Callable[[Path], NDArray[Any]],
+    max_bytes: int,
+    besides: Collection[str] = (),
 ) -> NDArray[Any]:
     """Stack what `read` makes of a folder's pictures, in natural order: frame2 before frame10.
+
+    Files named in `besides` may stand among them.
 
     Raises:
         InputError: no pictures, other files among them, mixed sizes or types, or too large.
     """
     with unreadable_unless(folder, f"a folder of {suffix} frames"):
-        files = sorted((file for file in folder.iterdir() if not file.name.startswith(".")), key=_natural)
+        found = (file for file in folder.iterdir() if not file.name.startswith("."))
+        files = sorted((file for file in found if file.name not in besides), key=_natural)
     others = sorted({file.suffix.lower() or file.name for file in files} - {suffix})
     if not files or others:
         raise InputError(folder, f"a folder of {suffix} frames only", " and ".join(others) or "nothing in it")

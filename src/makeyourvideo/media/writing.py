@@ -7,6 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
+from numpy.typing import NDArray
 from PIL import Image
 
 from makeyourvideo.errors import InputError
@@ -38,6 +39,43 @@ def write_video(path: Path, frames: Frames, fps: float, *, force: bool = False) 
         raise InputError("fps", "above 0 and at most 1000", f"{fps:g}")
     with written_whole(path, force) as unfinished:
         _WRITERS[path.suffix.lower()](unfinished, frames, Fraction(fps).limit_denominator(1001))
+
+
+def write_gray_video(
+    path: Path, codes: NDArray[np.uint8] | NDArray[np.uint16], bits: int, fps: float
+) -> None:
+    """Write grey codes without loss as the luma of an H.264 video in full range; colour is neutral.
+
+    It is for the inside of `written_whole`: it does not look at what exists.
+
+    Args:
+        path: .mp4, .mkv or .mov.
+        codes: `(frames, height, width)`, uint8 for 8 bits and uint16 for 10.
+        bits: 8 or 10.
+        fps: frames a second.
+    """
+    is_odd = codes.shape[1] % 2 or codes.shape[2] % 2
+    pixels = ("yuv444p" if is_odd else "yuv420p") + ("10le" if bits == 10 else "")
+    with av.open(path, "w") as container:
+        # x264's macroblock tree reads memory it never wrote; with no quantiser at all, nothing is lost.
+        options = {"qp": "0", "x264-params": "mbtree=0"}
+        stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001), options=options)
+        (stream.height, stream.width), stream.pix_fmt, stream.thread_count = codes.shape[1:], pixels, 1
+        stream.color_range = ColorRange.JPEG
+        stream.colorspace = stream.color_primaries = stream.color_trc = _BT709
+        for luma in codes:
+            container.mux(stream.encode(_gray_frame(luma, pixels, bits)))
+        container.mux(stream.encode())
+
+
+def _gray_frame(luma: NDArray[np.uint8] | NDArray[np.uint16], pixels: str, bits: int) -> av.VideoFrame:
+    frame = av.VideoFrame(luma.shape[1], luma.shape[0], pixels)
+    for index, plane in enumerate(frame.planes):
+        rows = np.full((plane.height, plane.line_size // luma.itemsize), 1 << (bits - 1), luma.dtype)
+        if index == 0:
+            rows[:, : luma.shape[1]] = luma
+        plane.update(rows.tobytes())
+    return frame
 
 
 def check_video_path(path: Path, force: bool) -> None:

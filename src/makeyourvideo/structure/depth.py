@@ -102,6 +102,17 @@ class DepthVideo:
         )
 
     @property
+    def about(self) -> dict[str, str | float]:
+        """What there is to say of the clip in a manifest."""
+        return {
+            "units": self.units,
+            "nearest_inverse_depth": float((self.offset + self.scale).max()),
+            "farthest_inverse_depth": float((self.offset - self.scale).min()),
+            "normalization": self.normalization,
+            "source": self.source,
+        }
+
+    @property
     def num_frames(self) -> int:
         """How many frames the clip has."""
         return self.values.shape[0]

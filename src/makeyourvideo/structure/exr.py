@@ -1,6 +1,7 @@
-"""OpenEXR pictures -> depth samples: a Z pass on its own or a layer among others."""
+"""OpenEXR pictures <-> depth samples: a Z pass on its own or a layer among others."""
 
 import io
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -14,8 +15,11 @@ from makeyourvideo.errors import InputError, unreadable_unless
 from makeyourvideo.media import check_unpacked
 
 
-def read_exr(path: Path, max_bytes: int) -> NDArray[np.float32]:
+def read_exr(path: Path, max_bytes: int, outside: float = np.inf) -> NDArray[np.float32]:
     """Read the depth channel `(height, width)` of one picture, half or float, in any of its parts.
+
+    The result has the size of the display window: where a file holds no pixels for all of it, as renderers
+    crop to what they met, there is `outside`; what it holds beyond is cut off.
 
     That is `Z` or `V` in a layer named Depth (as Blender writes it), else `Z` or `V` anywhere but in a
     vector, else the only channel, else `Y`.
@@ -33,13 +37,55 @@ def read_exr(path: Path, max_bytes: int) -> NDArray[np.float32]:
             headers = [dict(part.header) for part in file.parts]  # closing empties the original
         part, name = _depth_channel(path, headers)
         check_unpacked(path, sum(_num_bytes(header) for header in headers), max_bytes)
-        window, display = (np.asarray(headers[part][key]).tolist() for key in ("dataWindow", "displayWindow"))
-        if window != display:
-            raise InputError(path, f"pixels for all of the picture {display}", f"only for {window}")
+        display = _window(headers[part], "displayWindow")
+        check_unpacked(path, 4 * math.prod(max(b - a, 0) for a, b in display), max_bytes)
         with OpenEXR.File(str(path), separate_channels=True) as file:
             if len(file.parts) < len(headers):
                 raise InputError(path, "a whole OpenEXR picture", "pixels damaged or cut short")
-            return file.parts[part].channels[name].pixels.astype(np.float32)
+            pixels = file.parts[part].channels[name].pixels.astype(np.float32)
+        return _framed(path, pixels, _window(headers[part], "dataWindow"), display, outside)
+
+
+def write_exr(path: Path, name: str, frame: NDArray[np.float32]) -> None:
+    """Write one channel `(height, width)` of 32-bit floats; for the inside of `written_whole`.
+
+    Raises:
+        InputError: OpenEXR is not installed.
+    """
+    try:
+        import OpenEXR
+    except ImportError:
+        raise InputError(path, "OpenEXR (pip install 'makeyourvideo[exr]')", "no such package") from None
+    header = {"type": OpenEXR.scanlineimage, "compression": OpenEXR.ZIP_COMPRESSION}
+    OpenEXR.File(header, {name: np.ascontiguousarray(frame)}).write(str(path))
+
+
+def _window(header: dict[str, Any], key: str) -> list[tuple[int, int]]:
+    """First and behind the last row, first and behind the last column, of a window of OpenEXR."""
+    (left, top), (right, bottom) = np.asarray(header[key], np.int64).tolist()
+    return [(top, bottom + 1), (left, right + 1)]
+
+
+def _framed(
+    path: Path,
+    pixels: NDArray[np.float32],
+    window: list[tuple[int, int]],
+    display: list[tuple[int, int]],
+    outside: float,
+) -> NDArray[np.float32]:
+    """Place the pixels of the data window in the display window."""
+    if window == display:
+        return pixels
+    shared = [(max(a, c), min(b, d)) for (a, b), (c, d) in zip(window, display, strict=True)]
+    if any(start >= stop for start, stop in shared):
+        raise InputError(path, f"pixels inside the picture {display}", f"pixels for {window} alone")
+    whole = np.full([stop - start for start, stop in display], outside, np.float32)
+    to, where = (
+        tuple(slice(a - start, b - start) for (a, b), (start, _) in zip(shared, frame, strict=True))
+        for frame in (display, window)
+    )
+    whole[to] = pixels[where]
+    return whole
 
 
 def _num_bytes(header: dict[str, Any]) -> int:

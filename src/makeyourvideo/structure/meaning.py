@@ -3,16 +3,15 @@
 import warnings
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from makeyourvideo.errors import InputError
 from makeyourvideo.media import Luma
-from makeyourvideo.structure.depth import DepthVideo, Normalization
+from makeyourvideo.structure.depth import DepthVideo, Normalization, Units
 
-Kind = Literal["inverse", "metric"]
 Samples = NDArray[Any] | Luma
 
 _BEYOND = 1e9  # metres; renderers write 1e10 where a ray meets nothing
@@ -27,8 +26,24 @@ def warn(path: Path, seen: str) -> None:
     warnings.warn(f"{path}: {seen}", stacklevel=2)
 
 
-def from_inverse(path: Path, samples: Samples, normalization: Normalization, *, inverted: bool) -> DepthVideo:
+def from_inverse(
+    path: Path,
+    samples: Samples,
+    normalization: Normalization,
+    *,
+    inverted: bool = False,
+    ends: tuple[float, float] | None = None,
+    units: Units = "relative",
+) -> DepthVideo:
     """Take samples as inverse depth, near = large, or, inverted, near = small.
+
+    Args:
+        path: for messages, and the result's source.
+        samples: as stored.
+        normalization: over the clip or over each frame.
+        inverted: near = small.
+        ends: of integers and grey levels, the inverse depth of black and white (inverted: white and black).
+        units: whether the inverse depth is in 1/metres.
 
     Raises:
         InputError: infinite samples, or as `DepthVideo.from_inverse_depth`.
@@ -42,22 +57,33 @@ def from_inverse(path: Path, samples: Samples, normalization: Normalization, *, 
     if high < 0:
         warn(path, f"all values are negative, {low:.3g} to {high:.3g}, which inverse depth never is")
     if inverted:
-        inverse = high - inverse
-    depth = DepthVideo.from_inverse_depth(inverse, normalization=normalization, source=str(path))
+        inverse = (high if ends is None else 1) - inverse
+    if ends is not None and _are_fractions(samples):
+        inverse = np.clip(inverse, 0, 1) * np.float32(ends[1] - ends[0]) + np.float32(ends[0])
+    depth = DepthVideo.from_inverse_depth(inverse, normalization=normalization, units=units, source=str(path))
     doubt = "is it not inverted?" if inverted else "is it inverted, or metric depth?"
     _warn_if_upside_down(path, depth, doubt)
     return depth
 
 
-def from_metric(path: Path, samples: Samples, normalization: Normalization) -> DepthVideo:
+def from_metric(
+    path: Path,
+    samples: Samples,
+    normalization: Normalization,
+    *,
+    ends: tuple[float, float] | None = None,
+) -> DepthVideo:
     """Take samples as distances; 0 and less, infinity and 1e9 and more mean that nothing is there.
 
-    Floats are metres. Integers and grey levels have an unknown unit, so their depth is relative.
+    Floats are metres. Integers and grey levels have an unknown unit, so their depth is relative, unless
+    `ends` states the metres of black and of white.
 
     Raises:
         InputError: no positive sample, or as `DepthVideo.from_metric_depth`.
     """
     distance = as_floats(path, samples)
+    if ends is not None and _are_fractions(samples):
+        distance = np.clip(distance, 0, 1) * np.float32(ends[1] - ends[0]) + np.float32(ends[0])
     empty = distance <= 0
     if empty.all():
         raise InputError(path, "metric depth above 0", f"at most {distance.max():g}")
@@ -67,12 +93,21 @@ def from_metric(path: Path, samples: Samples, normalization: Normalization) -> D
     distance[empty | (distance >= _BEYOND)] = np.inf
     depth = DepthVideo.from_metric_depth(distance, normalization=normalization, source=str(path))
     _warn_if_upside_down(path, depth, "is it inverse depth?")
-    in_metres = isinstance(samples, np.ndarray) and samples.dtype.kind == "f"
+    in_metres = ends is not None or not _are_fractions(samples)
     return depth if in_metres else replace(depth, units="relative")
 
 
+def _are_fractions(samples: Samples) -> bool:
+    """Whether samples are integers or grey levels, without a unit of their own."""
+    return isinstance(samples, Luma) or samples.dtype.kind != "f"
+
+
 def as_floats(path: Path, samples: Samples) -> NDArray[np.float32]:
-    """Samples as they are; of integers and grey levels, fractions of full scale."""
+    """Samples as they are; of integers and grey levels, fractions of full scale.
+
+    Raises:
+        InputError: NaN.
+    """
     if isinstance(samples, Luma):
         return _scaled(path, samples)
     floats = samples.astype(np.float32)
@@ -94,10 +129,8 @@ def _scaled(path: Path, luma: Luma) -> NDArray[np.float32]:
     if luma.chroma > _COLORFUL:
         warn(path, f"a colour picture, up to {luma.chroma:.0%} away from grey; only its brightness is read")
     black, white = 16 << (luma.bits - 8), 235 << (luma.bits - 8)
-    full_range = luma.full_range
-    outside = float(np.mean((luma.codes < black) | (luma.codes > white)))
-    if not full_range and outside > _OUTSIDE:
-        full_range = full_range is None
+    full_range, outside = is_full_range(luma), _outside(luma)
+    if not luma.full_range and outside > _OUTSIDE:
         seen = f"{outside:.0%} of the luma lies outside limited range, {black} to {white}"
         warn(path, f"{seen}: {'read as full range' if full_range else 'the file states that range wrongly'}")
     if full_range:
@@ -106,6 +139,16 @@ def _scaled(path: Path, luma: Luma) -> NDArray[np.float32]:
     scaled -= black
     scaled /= white - black
     return scaled
+
+
+def is_full_range(luma: Luma) -> bool:
+    """Whether luma is read as full range: as stated, or, unstated, by how many codes lie outside limited."""
+    return _outside(luma) > _OUTSIDE if luma.full_range is None else luma.full_range
+
+
+def _outside(luma: Luma) -> float:
+    black, white = 16 << (luma.bits - 8), 235 << (luma.bits - 8)
+    return float(np.mean((luma.codes < black) | (luma.codes > white)))
 
 
 def _warn_if_upside_down(path: Path, depth: DepthVideo, doubt: str) -> None:
