@@ -17,7 +17,7 @@ from makeyourvideo.manifest import fingerprint, read_manifest
 from makeyourvideo.media import read_image, read_video
 from makeyourvideo.pipeline import MakeYourVideoPipeline
 from makeyourvideo.replay import check_inputs, check_same, differences
-from makeyourvideo.run import Event, Finished, Job, Stage, prepare, run
+from makeyourvideo.run import Event, Finished, Job, Stage, prepare, run, seen_depth
 from makeyourvideo.sampling import SamplingStep
 from makeyourvideo.settings import Settings
 from tiny_model import moving_disc
@@ -94,6 +94,20 @@ def test_video_manifest_and_strip_stand_side_by_side(job: Job, tmp_path: Path) -
     assert manifest.depth["units"] == "relative"
     assert manifest.depth["nearest_inverse_depth"] > manifest.depth["farthest_inverse_depth"]
     assert set(manifest.seconds) == {"loading the model", "sampling", "decoding", "writing"}
+
+
+def test_the_preview_shows_the_depth_at_its_strength(settings: Settings, tmp_path: Path) -> None:
+    job = prepare(settings.model_copy(update={"depth_strength": 0.5}))
+    shown = seen_depth(job)
+    whole = seen_depth(prepare(settings))
+    assert shown.shape == (4, 32, 32, 3)
+    assert (int(whole.min()), int(whole.max())) == (0, 255)
+    assert np.abs(shown.astype(float) - (127.5 + (whole.astype(float) - 127.5) / 2)).max() <= 1
+    finished = finish(run(job, tmp_path / "out.mp4", preview=True))
+    assert finished.manifest.preview == "out.depth.mp4"
+    frames, _ = read_video(tmp_path / "out.depth.mp4")
+    assert frames.shape == shown.shape
+    assert names(tmp_path) >= {"out.mp4", "out.json", "out.png", "out.depth.mp4"}
 
 
 @pytest.mark.parametrize("name", ["out.gif", "out.webp", "frames"])

@@ -25,7 +25,7 @@ class Manifest(BaseModel):
             `fingerprint`.
         depth: what the depth is: units, the nearest and the farthest of it (inverse depth), over what it is
             normalised, and where it comes from.
-        video, strip: names of the results beside the manifest.
+        video, strip, preview: names of the results beside the manifest.
         video_sha256: fingerprint of the video.
         versions: of Python and the libraries that compute.
         processor: what it ran on; another kind may differ in the last bits.
@@ -41,6 +41,7 @@ class Manifest(BaseModel):
     depth: Mapping[str, str | float]
     video: str
     strip: str
+    preview: str | None = None
     video_sha256: str
     versions: Mapping[str, str]
     processor: str

@@ -47,11 +47,13 @@ class Finished:
     video: Path
     manifest_file: Path
     strip: Path
+    preview: Path | None = None
 
     @property
-    def files(self) -> tuple[Path, Path, Path]:
+    def files(self) -> tuple[Path, ...]:
         """Everything that was written."""
-        return self.video, self.manifest_file, self.strip
+        written = (self.video, self.manifest_file, self.strip, self.preview)
+        return tuple(path for path in written if path is not None)
 
 
 Event = Stage | SamplingStep | Finished
@@ -146,7 +148,12 @@ def example_settings() -> Settings:
 
 
 def run(
-    job: Job, output: Path, *, force: bool = False, pipe: MakeYourVideoPipeline | None = None
+    job: Job,
+    output: Path,
+    *,
+    force: bool = False,
+    preview: bool = False,
+    pipe: MakeYourVideoPipeline | None = None,
 ) -> Iterator[Event]:
     """Make the video, its manifest and its strip; all of them appear at the end, or none does.
 
@@ -154,6 +161,7 @@ def run(
         job: from `prepare`.
         output: the video; the manifest and the strip stand beside it as .json and .png.
         force: whether existing results may be replaced.
+        preview: whether to write the depth as the network sees it, too, as NAME.depth.mp4.
         pipe: the job's model, where it is loaded already.
 
     Yields:
@@ -162,7 +170,7 @@ def run(
     Raises:
         InputError: an output exists, the model's weights do not fit, or the disk is full.
     """
-    files = check_outputs(output, force)
+    files = check_outputs(output, force, preview)
     clock = _Clock()
     threads_before = torch.get_num_threads()
     torch.set_num_threads(job.settings.threads or threads_before)
@@ -182,15 +190,18 @@ def run(
     finally:
         torch.set_num_threads(threads_before)
     yield clock.begins("writing")
-    with written_together(files, force) as (video, manifest_file, strip_file):
+    with written_together(files, force) as (video, manifest_file, strip_file, *previews):
         write_video(video, frames, job.fps)
         write_image(strip_file, _strip(job, frames))
+        for path in previews:
+            write_video(path, seen_depth(job), job.fps)
         manifest = Manifest(
             settings=job.settings,
             inputs_sha256=inputs_sha256,
             depth=job.depth.about,
             video=files[0].name,
             strip=files[2].name,
+            preview=files[3].name if preview else None,
             video_sha256=fingerprint(video),
             versions=current_versions(),
             processor=processor(),
@@ -202,17 +213,29 @@ def run(
     yield Finished(manifest, *files)
 
 
-def check_outputs(output: Path, force: bool) -> tuple[Path, Path, Path]:
-    """The video, the manifest and the strip of an output; call it before any long work.
+def check_outputs(output: Path, force: bool, preview: bool = False) -> tuple[Path, ...]:
+    """The video, the manifest, the strip and perhaps the preview of an output; call it before any long work.
 
     Raises:
         InputError: one of them exists and `force` is false, or the suffix is unknown.
     """
     check_video_path(output, force)
-    beside = output.with_suffix(".json"), output.with_suffix(".png")
+    beside = [output.with_suffix(suffix) for suffix in (".json", ".png")]
+    if preview:
+        beside.append(output.with_name(f"{output.stem}.depth.mp4"))
     for path in beside:
         check_free(path, force)
     return output, *beside
+
+
+def seen_depth(job: Job) -> NDArray[np.uint8]:
+    """The depth as the network sees it, at its strength, as grey frames `(frames, height, width, 3)`."""
+    framing = job.plan.framing
+    folded = job.skeleton.condition(job.plan, job.depth).transpose(0, 1)
+    values = torch.nn.functional.pixel_shuffle(folded, job.skeleton.unet.config.depth_patch_size)
+    size = (framing.padded_height, framing.padded_width)
+    shown = torch.nn.functional.interpolate(values, size)[..., : framing.height, : framing.width]
+    return to_uint8((shown / 2 + 0.5).clamp(0, 1).expand(-1, 3, -1, -1)[None])[0]
 
 
 def processor() -> str:

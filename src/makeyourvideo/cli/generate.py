@@ -67,6 +67,9 @@ def generate(
     fps: Annotated[float | None, Option(help="Frames a second of the video.")] = None,
     threads: Annotated[int | None, Option(help="Processor threads.")] = None,
     force: Annotated[bool, Option("--force", help="Replace existing results.")] = False,
+    preview: Annotated[
+        bool, Option("--preview", help="Also write the depth as the model sees it (NAME.depth.mp4).")
+    ] = False,
     dry_run: Annotated[bool, Option("--dry-run", help="Only say what would happen.")] = False,
 ) -> None:
     """Make a video from a sentence and per-frame depth.
@@ -79,7 +82,7 @@ def generate(
     from makeyourvideo.settings import parse_settings
     from makeyourvideo.structure.keyframes import parse_keyframes
 
-    check_outputs(output, force)
+    check_outputs(output, force, preview)
     settings = {
         "prompt": prompt,
         "negative_prompt": negative_prompt,
@@ -117,7 +120,7 @@ def generate(
 
         describe(job, output, force)
     else:
-        report(follow(run(job, output, force=force)))
+        report(follow(run(job, output, force=force, preview=preview)))
 
 
 def _strength(given: str) -> dict[str, object]:
