@@ -98,6 +98,7 @@ def estimate_depth(
     Raises:
         InputError: the video or the estimator cannot be read, or the target exists.
     """
+    frames = pick_from_video(source, fps=fps, frame_stride=frame_stride)  # refuses odd numbers at once
     rate = video_rate(source) if source.suffix.lower() in VIDEO_SUFFIXES else None
     length = count_frames(source)
     if frame_stride is not None:
@@ -108,7 +109,6 @@ def estimate_depth(
         total = length
     yield 0, total
     loaded = load_estimator(estimator)
-    frames = pick_from_video(source, fps=fps, frame_stride=frame_stride)
     saved = target.save(estimate_frames(frames, loaded), loaded.units, source, rate)
     yield from ((done, max(total, done)) for done in saved)
 

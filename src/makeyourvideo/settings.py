@@ -100,11 +100,7 @@ class Settings(Options):
     def _one_source(self) -> "Settings":
         given = [name for name in SOURCES if getattr(self, name)]
         if len(given) != 1:
-            raise PydanticCustomError(
-                "source",
-                "one of {all}, got {given}",
-                {"all": ", ".join(SOURCES), "given": ", ".join(given) or "none"},
-            )
+            raise PydanticCustomError("one_source", "{given}", {"given": ", ".join(given) or "none"})
         return self
 
     @property
@@ -148,6 +144,10 @@ def parse(cls: type[_Model], content: Mapping[str, Any], source: str | Path = ""
         match first["type"]:
             case "missing":
                 raise InputError(name, "an entry", "none") from error
+            case "one_source":
+                raise InputError(
+                    str(source) or "structure", f"one of {', '.join(SOURCES)}", first["msg"]
+                ) from error
             case "extra_forbidden":
                 raise InputError(name, "no entry of that name", "one") from error
         raise InputError(name, first["msg"].removeprefix("Input should be "), repr(first["input"])) from error

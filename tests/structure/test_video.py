@@ -44,6 +44,12 @@ def test_frames_are_picked_by_stride_or_so_that_the_speed_stays(video, asked, ex
     assert count_frames(video) == 25
 
 
+@pytest.mark.parametrize("asked", [{"fps": 0.0}, {"fps": -1.0}, {"fps": float("nan")}, {"frame_stride": 0}])
+def test_odd_numbers_are_refused(video, asked):
+    with pytest.raises(InputError, match=f"{next(iter(asked))}: expected"):
+        pick_from_video(video, **asked)
+
+
 def test_a_folder_has_no_rate(tmp_path):
     write_video(tmp_path / "folder", moving_picture(3), 8.0)
     assert len(list(pick_from_video(tmp_path / "folder", frame_stride=2))) == 2
