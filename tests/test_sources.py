@@ -61,11 +61,10 @@ def test_keyframes_become_a_sequence_that_says_what_was_made_up(tmp_path: Path) 
 
 def test_exactly_one_source_is_asked_for(video: Path) -> None:
     for given in ({}, {"depth": "a.npy", "video": video}):
-        with pytest.raises(
-            InputError,
-            match="structure: expected one of depth, video, scene, keyframes, found (none|depth, video)$",
-        ):
+        with pytest.raises(InputError) as caught:
             settings(**given)
+        told = "structure: expected one of depth, video, scene, keyframes, found "
+        assert str(caught.value) == told + (", ".join(given) or "none")
 
 
 def test_strength_over_time_and_space(tmp_path: Path) -> None:
