@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import trimesh
 
-from makeyourvideo.structure.scenes import stream_scene_depth
+from makeyourvideo.structure.scenes import film_scene
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "structure"))
 from gltf_maker import GltfMaker
@@ -59,7 +59,9 @@ def skinned(path: Path, triangles: int) -> Path:
 
 def measure(path: Path, frames: int, size: int) -> float:
     """Frames a second, the first frame and the reading of the file left out."""
-    stream = stream_scene_depth(path, "orbit", num_frames=frames + 1, fps=frames / 4, height=size, width=size)
+    stream = film_scene(
+        path, "orbit", num_frames=frames + 1, fps=frames / 4, height=size, width=size
+    ).stream()
     next(stream)
     begin = time.perf_counter()
     for _ in stream:

@@ -16,7 +16,7 @@ from makeyourvideo.structure.depth import DepthVideo, Units
 from makeyourvideo.structure.estimators import load_estimator
 from makeyourvideo.structure.export import DEPTH_SUFFIXES, FramesAs, write_depth
 from makeyourvideo.structure.files import read_depth
-from makeyourvideo.structure.filming import Take
+from makeyourvideo.structure.scenes import Shot
 from makeyourvideo.structure.streaming import save_streamed
 from makeyourvideo.structure.video import count_frames, estimate_frames, pick_from_video
 
@@ -75,15 +75,15 @@ def convert_depth(source: Path, target: Target, kind: Kind, fps: float | None) -
     yield from ((done, depth.num_frames) for done in saved)
 
 
-def film_depth(take: Take, target: Target) -> Iterator[tuple[int, int]]:
+def film_depth(shot: Shot, target: Target) -> Iterator[tuple[int, int]]:
     """Cast the depth of a 3D scene; yields (frames done, in all).
 
     Raises:
-        InputError: the scene cannot be used, or the target exists.
+        InputError: the camera sees nothing, or the target exists.
     """
-    inverse = (np.reciprocal(depth) for depth in take.stream())
-    saved = target.save(inverse, "metric", take.source, take.fps)
-    yield from ((done, take.num_frames) for done in saved)
+    inverse = (np.reciprocal(depth) for depth in shot.stream())
+    saved = target.save(inverse, "metric", shot.model.path, shot.fps)
+    yield from ((done, len(shot.seconds)) for done in saved)
 
 
 def estimate_depth(

@@ -12,7 +12,7 @@ from makeyourvideo.settings import Settings
 from makeyourvideo.structure.depth import DepthVideo, pick_frames
 from makeyourvideo.structure.estimators import load_estimator
 from makeyourvideo.structure.files import read_depth, read_fractions
-from makeyourvideo.structure.filming import Take
+from makeyourvideo.structure.filming import film
 from makeyourvideo.structure.keyframes import interpolate_keyframes
 from makeyourvideo.structure.video import count_frames, estimate_frames, pick_from_video
 
@@ -40,7 +40,7 @@ def read_structure(
     if settings.keyframes:
         return _from_keyframes(settings, fps, wanted)
     assert settings.scene is not None, "settings have one source"
-    take = Take(
+    shot = film(
         settings.scene,
         camera=settings.camera,
         num_frames=wanted,
@@ -50,7 +50,7 @@ def read_structure(
         start=settings.start,
         animation=settings.animation,
     )
-    return take.depth(), [f"the depth is cast from {settings.scene.name}"]
+    return shot.depth(), [f"the depth is cast from {settings.scene.name}"]
 
 
 def _read(settings: Settings, path: Path) -> DepthVideo:

@@ -10,7 +10,7 @@ from exact_rays import assert_same_view, exact_depth
 from gltf_maker import GltfMaker, box
 
 from makeyourvideo.errors import InputError
-from makeyourvideo.structure.scenes import blockout_depth, preview_blockout, stream_blockout_depth
+from makeyourvideo.structure.scenes import film_blockout
 
 SIZE = {"height": 40, "width": 60}
 CAMERA = "camera: {fov: 40, keyframes: [{time: 0, position: [0, 1, 5], target: [0, 1, 0]}]}\n"
@@ -24,7 +24,7 @@ def written(folder: Path, text: str) -> Path:
 
 
 def frames(path: Path, **rest: object) -> np.ndarray:
-    return np.stack(list(stream_blockout_depth(path, **SIZE, **rest)))
+    return np.stack(list(film_blockout(path, **SIZE, **rest).stream()))
 
 
 def rays() -> tuple[np.ndarray, np.ndarray]:
@@ -110,7 +110,7 @@ def test_a_ready_made_camera_frames_the_things_and_not_the_floor(tmp_path: Path)
         tmp_path,
         "camera: crane\nthings: [{shape: plane, size: [900, 900]}, {shape: ball, position: [0, 0.5, 0]}]",
     )
-    depth = blockout_depth(path, **SIZE)
+    depth = film_blockout(path, **SIZE).depth()
     assert (depth.num_frames, depth.fps, depth.units) == (16, 8, "metric")
     assert 0.5 < depth.metric_depth().min() < 3
 
@@ -124,7 +124,7 @@ def test_the_preview_gives_each_thing_its_colour(tmp_path: Path) -> None:
         "  - shape: box\n    position: [1, 1, 0]\n    color: '#0000ff'\n"
         "    keyframes: [{time: 0, rotation: [0, 30, 0]}]\n",
     )
-    pictures = preview_blockout(path, **SIZE)
+    pictures = film_blockout(path, **SIZE).preview()
     assert (pictures.shape, pictures.dtype) == ((2, 40, 60, 3), np.uint8)
     ball, cube = pictures[0, 20, 19], pictures[0, 20, 41]
     assert ball[0] > 80 > ball[1] == ball[2] == 0
@@ -178,7 +178,7 @@ def test_broken_block_outs_give_one_line_with_file_and_key(
     text, words = BROKEN[name]
     path = written(tmp_path, text)
     with pytest.raises(InputError, match=words) as caught:
-        blockout_depth(path, **SIZE)
+        film_blockout(path, **SIZE).depth()
     line = str(caught.value)
     assert str(tmp_path) in line
     assert "\n" not in line

@@ -12,7 +12,7 @@ import pytest
 from gltf_maker import GltfMaker, box
 
 from makeyourvideo.errors import InputError
-from makeyourvideo.structure.scenes import scene_depth
+from makeyourvideo.structure.scenes import film_scene
 
 ASKED = {"num_frames": 2, "fps": 2.0, "height": 8, "width": 8}
 Json = dict[str, Any]
@@ -37,7 +37,7 @@ def sound(path: Path) -> Path:
 
 def refused(path: Path, capfd: pytest.CaptureFixture[str], camera: str | None = None) -> str:
     with pytest.raises(InputError) as caught:
-        scene_depth(path, camera, **ASKED)
+        film_scene(path, camera, **ASKED).depth()
     line = str(caught.value)
     assert str(path) in line or path.stem in line
     assert ": expected " in line
@@ -147,7 +147,7 @@ def test_one_line_says_what_is_wrong(tmp_path: Path, capfd: pytest.CaptureFixtur
     folder = tmp_path / "scene"
     folder.mkdir()
     path = sound(folder / "scene.gltf")
-    assert scene_depth(path, **ASKED).num_frames == 2
+    assert film_scene(path, **ASKED).depth().num_frames == 2
     (tmp_path / "secret.bin").write_bytes(bytes(10**4))
     (folder / "link.bin").symlink_to(tmp_path / "secret.bin")
     change, words = CHANGES[name]
@@ -196,7 +196,7 @@ def test_instances_count_towards_what_is_unpacked(tmp_path: Path) -> None:
     scene["scenes"][0]["nodes"] += list(range(3, 2003))
     path.write_text(json.dumps(scene))
     with pytest.raises(InputError, match="MiB unpacked"):
-        scene_depth(path, max_bytes=600_000, **ASKED)
+        film_scene(path, max_bytes=600_000, **ASKED).depth()
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -220,7 +220,7 @@ def test_broken_bytes_give_one_line_or_a_scene(
     path.write_bytes(broken)
     lines = []
     try:
-        scene_depth(path, **ASKED)
+        film_scene(path, **ASKED).depth()
     except InputError as error:
         lines = str(error).splitlines()
     assert len(lines) <= 1
@@ -240,4 +240,4 @@ def test_images_are_never_read(tmp_path: Path) -> None:
     scene = json.loads(path.read_text())
     scene["images"] = [{"uri": "http://example.org/a.png"}, {"uri": "/etc/passwd"}]
     path.write_text(json.dumps(scene))
-    assert scene_depth(path, **ASKED).num_frames == 2
+    assert film_scene(path, **ASKED).depth().num_frames == 2

@@ -10,7 +10,7 @@ from exact_rays import assert_same_view, exact_depth
 from gltf_maker import GltfMaker, box
 
 from makeyourvideo.errors import InputError
-from makeyourvideo.structure.scenes import preview_scene, scene_cameras, scene_depth, stream_scene_depth
+from makeyourvideo.structure.scenes import film_scene, scene_cameras
 from makeyourvideo.structure.scenes.gltf import GltfModel
 
 SIZE = {"height": 40, "width": 52}
@@ -114,7 +114,7 @@ def test_a_walking_figure_is_where_the_skinning_formula_puts_it(
 ) -> None:
     walker = Walker()
     path = walker.save(tmp_path / name, embed=embed)
-    depth = scene_depth(path, "eye", num_frames=9, fps=8, start=0.1, **SIZE)
+    depth = film_scene(path, "eye", num_frames=9, fps=8, start=0.1, **SIZE).depth()
     assert (depth.units, depth.fps, depth.source) == ("metric", 8, str(path))
     shapes = set()
     for frame, metres in enumerate(depth.metric_depth()):
@@ -128,9 +128,9 @@ def test_a_walking_figure_is_where_the_skinning_formula_puts_it(
 def test_the_stream_gives_the_same_frames_as_the_clip(tmp_path: Path) -> None:
     path = Walker().save(tmp_path / "walker.glb")
     asked = {"num_frames": 3, "fps": 4.0, **SIZE}
-    streamed = np.stack(list(stream_scene_depth(path, "orbit", **asked)))
+    streamed = np.stack(list(film_scene(path, "orbit", **asked).stream()))
     assert streamed.dtype == np.float32
-    clip = scene_depth(path, "orbit", **asked)
+    clip = film_scene(path, "orbit", **asked).depth()
     np.testing.assert_allclose(clip.inverse_depth(), 1 / streamed, atol=1e-6)
 
 
@@ -312,7 +312,7 @@ def test_a_camera_moves_with_its_node_and_scale_changes_nothing(tmp_path: Path) 
     maker.animate(rig, "rotation", [0, 1], [[0, 0, 0, 1], [np.sin(0.5), 0, 0, np.cos(0.5)]])
     path = maker.save(tmp_path / "rig.glb")
     assert scene_cameras(path) == ["eye"]
-    frames = list(stream_scene_depth(path, num_frames=3, fps=2, **SIZE))
+    frames = list(film_scene(path, num_frames=3, fps=2, **SIZE).stream())
     for frame, angle in zip(frames, (0, 0.5, 1.0), strict=True):
         assert_same_view(frame, exact_depth(corners, faces, about_x(angle) @ moved(0, 0, 4), FOV, **SIZE))
 
@@ -324,7 +324,7 @@ def test_far_from_the_origin_depth_is_as_exact(tmp_path: Path) -> None:
     maker.mesh(corners, faces)
     maker.node(mesh=0, translation=place.tolist())
     maker.camera(FOV, translation=(place + np.array([0, 0, 3])).tolist())
-    (frame,) = stream_scene_depth(maker.save(tmp_path / "far.gltf"), num_frames=1, fps=1, **SIZE)
+    (frame,) = film_scene(maker.save(tmp_path / "far.gltf"), num_frames=1, fps=1, **SIZE).stream()
     assert_same_view(frame, exact_depth(corners, faces, moved(0, 0, 3), FOV, **SIZE))
 
 
@@ -335,7 +335,7 @@ def test_what_reaches_behind_the_camera_is_seen_before_it(tmp_path: Path) -> Non
     lift = maker.node(mesh=0)
     maker.animate(lift, "translation", [0, 1], [[0, 0, 0], [0, 0.5, 0]])
     maker.camera(FOV, translation=[0.0, 1.0, 0.0])
-    frames = stream_scene_depth(maker.save(tmp_path / "floor.glb"), num_frames=2, fps=1, **SIZE)
+    frames = film_scene(maker.save(tmp_path / "floor.glb"), num_frames=2, fps=1, **SIZE).stream()
     for frame, height in zip(frames, (0, 0.5), strict=True):
         exact = exact_depth(
             floor + moved(0, height, 0)[:3, 3], np.array([[0, 1, 2], [0, 2, 3]]), moved(0, 1, 0), FOV, **SIZE
@@ -359,15 +359,15 @@ def test_what_is_left_out_of_a_moving_mesh_is_never_seen(tmp_path: Path, spread:
             maker.animate(node, "translation", [0, 1], np.zeros((2, 3)))
         path = maker.save(tmp_path / f"{moving}.glb")
         assert len(GltfModel(path).moving(0)) == moving
-        frames += stream_scene_depth(path, num_frames=1, fps=1, **SIZE)
+        frames += film_scene(path, num_frames=1, fps=1, **SIZE).stream()
     np.testing.assert_array_equal(*frames)
 
 
 def test_the_preview_is_a_picture_of_the_same(tmp_path: Path) -> None:
     path = Walker().save(tmp_path / "walker.glb")
     asked = {"num_frames": 2, "fps": 4.0, **SIZE}
-    pictures = preview_scene(path, "orbit", **asked)
+    pictures = film_scene(path, "orbit", **asked).preview()
     assert (pictures.shape, pictures.dtype) == ((2, 40, 52, 3), np.uint8)
-    for picture, depth in zip(pictures, stream_scene_depth(path, "orbit", **asked), strict=True):
+    for picture, depth in zip(pictures, film_scene(path, "orbit", **asked).stream(), strict=True):
         sky = (picture == picture[0, 0]).all(axis=-1)
         np.testing.assert_array_equal(sky, np.isinf(depth))

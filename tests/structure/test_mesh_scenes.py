@@ -8,7 +8,7 @@ import pytest
 import trimesh
 
 from makeyourvideo.errors import InputError
-from makeyourvideo.structure.scenes import scene_depth, stream_scene_depth
+from makeyourvideo.structure.scenes import film_scene
 from makeyourvideo.structure.scenes.easing import EASINGS, Easing
 from makeyourvideo.structure.scenes.paths import READY_MADE, CameraPath, ReadyMadePath, frame_path
 
@@ -28,7 +28,7 @@ def path_of(*keyframes: dict[str, object], **rest: object) -> CameraPath:
 
 
 def seen(path: Path, camera: object, num_frames: int = 1, fps: float = 1.0, **rest: object) -> np.ndarray:
-    return np.stack(list(stream_scene_depth(path, camera, num_frames=num_frames, fps=fps, **SIZE, **rest)))
+    return np.stack(list(film_scene(path, camera, num_frames=num_frames, fps=fps, **SIZE, **rest).stream()))
 
 
 @pytest.mark.parametrize("kind", FORMATS)
@@ -135,7 +135,7 @@ def test_materials_and_textures_are_never_looked_for(
     path = unit_box(tmp_path)
     text = f"mtllib /etc/passwd\nmtllib http://example.org/a.mtl\nusemtl ../a\n{path.read_text()}"
     path.write_text(text)
-    depth = scene_depth(path, "orbit", num_frames=1, fps=1, **SIZE)
+    depth = film_scene(path, "orbit", num_frames=1, fps=1, **SIZE).depth()
     assert depth.num_frames == 1
     assert capfd.readouterr() == ("", "")
 
@@ -188,7 +188,7 @@ def test_broken_keyframes_give_one_line_with_file_and_key(tmp_path: Path, conten
 def test_numbers_and_names_that_make_no_sense(tmp_path: Path, asked: dict[str, object], words: str) -> None:
     good = {"num_frames": 1, "fps": 1.0, "height": 8, "width": 8}
     with pytest.raises(InputError, match=words):
-        scene_depth(unit_box(tmp_path), **{**good, **asked})
+        film_scene(unit_box(tmp_path), **{**good, **asked}).depth()
 
 
 BROKEN_MESHES = {
@@ -216,7 +216,7 @@ def test_broken_meshes_give_one_line_with_the_file(
     path = tmp_path / name
     path.write_bytes(BROKEN_MESHES[name])
     with pytest.raises(InputError) as caught:
-        scene_depth(path, num_frames=1, fps=1, **SIZE)
+        film_scene(path, num_frames=1, fps=1, **SIZE).depth()
     line = str(caught.value)
     assert str(path) in line
     assert ": expected " in line

@@ -52,17 +52,26 @@ def depth(
         film_depth,
         write_preview,
     )
-    from makeyourvideo.structure.filming import Take, is_scene
+    from makeyourvideo.structure.filming import film, is_scene
 
     quiet_libraries()
     files = check_depth_outputs(output, preview, force)
     target = Target(output, frames_as, force)
-    take = Take(source, num_frames, fps or 8.0, height, width, camera, start, animation)
-    filmed = is_scene(source) and depth_kind is None
+    shot = None
     if depth_kind is not None:
         what, steps = "converting depth", convert_depth(source, target, depth_kind, fps)
-    elif filmed:
-        what, steps = "casting depth", film_depth(take, target)
+    elif is_scene(source):
+        shot = film(
+            source,
+            num_frames=num_frames,
+            fps=fps or 8.0,
+            height=height,
+            width=width,
+            camera=camera,
+            start=start,
+            animation=animation,
+        )
+        what, steps = "casting depth", film_depth(shot, target)
     else:
         what, steps = "estimating depth", estimate_depth(source, target, estimator, fps, frame_stride)
     with progress_bar() as progress:
@@ -70,6 +79,6 @@ def depth(
         for done, total in steps:
             progress.update(task, completed=done, total=total)
     if preview:
-        write_preview(output, files[1:], shaded=take.preview() if filmed else None, force=force)
+        write_preview(output, files[1:], shaded=shot.preview() if shot else None, force=force)
     for file in files:
         print(file)

@@ -1,25 +1,11 @@
 """3D scenes and block-outs -> exact depth, by ray casting on the CPU.
 
-`scene_depth` and `blockout_depth` give a `DepthVideo`, the `stream_…` functions one frame after the other,
-the `preview_…` functions shaded pictures of the same.
+`film_scene` and `film_blockout` open a file and give a `Shot`: `.depth()` is its `DepthVideo`, `.stream()`
+one frame after the other, `.preview()` shaded pictures of the same.
 """
 
-from makeyourvideo.structure.scenes.blockout import blockout_depth, preview_blockout, stream_blockout_depth
-from makeyourvideo.structure.scenes.scene import (
-    SCENE_SUFFIXES,
-    preview_scene,
-    scene_cameras,
-    scene_depth,
-    stream_scene_depth,
-)
+from makeyourvideo.structure.scenes.blockout import film_blockout
+from makeyourvideo.structure.scenes.scene import SCENE_SUFFIXES, film_scene, scene_cameras
+from makeyourvideo.structure.scenes.shot import Shot
 
-__all__ = [
-    "SCENE_SUFFIXES",
-    "blockout_depth",
-    "preview_blockout",
-    "preview_scene",
-    "scene_cameras",
-    "scene_depth",
-    "stream_blockout_depth",
-    "stream_scene_depth",
-]
+__all__ = ["SCENE_SUFFIXES", "Shot", "film_blockout", "film_scene", "scene_cameras"]

@@ -1,6 +1,6 @@
 """Scenes without a 3D file: a few lines of YAML that say what stands where and how it moves -> depth."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from makeyourvideo.errors import InputError, unreadable_unless
 from makeyourvideo.media import MAX_BYTES
-from makeyourvideo.structure.depth import DepthVideo, Normalization
 from makeyourvideo.structure.scenes.blockout_form import Blockout, MeshFile, Thing
 from makeyourvideo.structure.scenes.cameras import Cameras
 from makeyourvideo.structure.scenes.inputs import beside, read_bounded, validated
@@ -26,17 +25,16 @@ _MAX_YAML_BYTES = 2**20
 _GROUND = (0.74, 0.74, 0.72)
 
 
-def blockout_depth(
+def film_blockout(
     path: Path,
     *,
     height: int,
     width: int,
     num_frames: int | None = None,
     fps: float | None = None,
-    normalization: Normalization = "clip",
     max_bytes: int = MAX_BYTES,
-) -> DepthVideo:
-    """Film a block-out: exact z along the optical axis at each pixel's centre, infinite where nothing is.
+) -> Shot:
+    """Open a block-out with its own camera; the shot then gives depth or pictures.
 
     Args:
         path: the YAML file; docs/structure.md shows its form.
@@ -44,50 +42,24 @@ def blockout_depth(
         width: of the picture in pixels.
         num_frames: how many frames; None: as many as last the file's duration.
         fps: frames a second; None: the file's.
-        normalization: over the clip or over each frame.
         max_bytes: what files may hold and unpack to, and what the clip may take.
 
     Raises:
-        InputError: what is wrong, with the file and the key; a camera that sees nothing.
+        InputError: what is wrong, with the file and the key.
     """
-    shot, fps = _open(path, height, width, num_frames, fps, max_bytes)
-    return shot.depth(fps, normalization, max_bytes)
-
-
-def stream_blockout_depth(
-    path: Path,
-    *,
-    height: int,
-    width: int,
-    num_frames: int | None = None,
-    fps: float | None = None,
-    max_bytes: int = MAX_BYTES,
-) -> Iterator[NDArray[np.float32]]:
-    """`blockout_depth`, one frame of metric depth `(h, w)` after the other; files are read before the first.
-
-    Raises:
-        InputError: as `blockout_depth`; that nothing was seen is known after the last frame.
-    """
-    return _open(path, height, width, num_frames, fps, max_bytes)[0].stream()
-
-
-def preview_blockout(
-    path: Path,
-    *,
-    height: int,
-    width: int,
-    num_frames: int | None = None,
-    fps: float | None = None,
-    max_bytes: int = MAX_BYTES,
-) -> NDArray[np.uint8]:
-    """What `blockout_depth` looks at, shaded: a colour a thing, planes checkered; uint8 `(f, h, w, 3)`.
-
-    Raises:
-        InputError: as `blockout_depth`.
-    """
-    shot, _ = _open(path, height, width, num_frames, fps, max_bytes)
-    assert isinstance(shot.model, BlockoutModel)
-    return shot.preview(*shot.model.looks())
+    form = read_blockout(path)
+    fps = fps or form.fps
+    seconds = frame_times(num_frames or max(round(form.duration * fps), 1), fps)
+    check_size(path, height, width, max_bytes)
+    placed = _place(path, form, max_bytes)
+    model = BlockoutModel(path, placed)
+    if isinstance(form.camera, ReadyMadePath):
+        box = bounds(_without_planes(path, placed) or model, seconds)
+        cameras = form.camera.film(box, seconds, width / height, path)
+    else:
+        cameras = form.camera.film(seconds, path)
+    box = bounds(model, seconds)
+    return Shot(model, box, cameras, seconds, fps, height, width, model.looks(), max_bytes)
 
 
 @dataclass(frozen=True)
@@ -146,23 +118,6 @@ def read_blockout(path: Path) -> Blockout:
     with unreadable_unless(path, "a YAML file that blocks out a scene"):
         form = yaml.safe_load(content)
     return validated(path, Blockout, form)
-
-
-def _open(
-    path: Path, height: int, width: int, num_frames: int | None, fps: float | None, max_bytes: int
-) -> tuple[Shot, float]:
-    form = read_blockout(path)
-    fps = fps or form.fps
-    seconds = frame_times(num_frames or max(round(form.duration * fps), 1), fps)
-    check_size(path, height, width, max_bytes)
-    placed = _place(path, form, max_bytes)
-    model = BlockoutModel(path, placed)
-    if isinstance(form.camera, ReadyMadePath):
-        box = bounds(_without_planes(path, placed) or model, seconds)
-        cameras = form.camera.film(box, seconds, width / height, path)
-    else:
-        cameras = form.camera.film(seconds, path)
-    return Shot(model, bounds(model, seconds), cameras, seconds, height, width), fps
 
 
 def _without_planes(path: Path, placed: Sequence[Placed]) -> BlockoutModel | None:

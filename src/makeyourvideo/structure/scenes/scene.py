@@ -1,6 +1,5 @@
 """3D files -> depth: glTF with all that moves in it, OBJ, PLY and STL, seen by a camera of one's choice."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +7,6 @@ from numpy.typing import NDArray
 
 from makeyourvideo.errors import InputError, unreadable_unless
 from makeyourvideo.media import MAX_BYTES
-from makeyourvideo.structure.depth import DepthVideo, Normalization
 from makeyourvideo.structure.scenes.cameras import Cameras
 from makeyourvideo.structure.scenes.gltf import GltfModel
 from makeyourvideo.structure.scenes.mesh_files import MESH_SUFFIXES, Up, read_mesh_file
@@ -22,7 +20,7 @@ Camera = str | Path | CameraPath | ReadyMadePath | None
 SCENE_SUFFIXES = (".gltf", ".glb", *MESH_SUFFIXES)
 
 
-def scene_depth(
+def film_scene(
     path: Path,
     camera: Camera = None,
     *,
@@ -33,10 +31,9 @@ def scene_depth(
     start: float = 0.0,
     animation: str | None = None,
     up: Up = "y",
-    normalization: Normalization = "clip",
     max_bytes: int = MAX_BYTES,
-) -> DepthVideo:
-    """Film a 3D scene: exact z along the optical axis at each pixel's centre, infinite where nothing is.
+) -> Shot:
+    """Open a 3D scene and set up its camera; the shot then gives depth or pictures.
 
     Args:
         path: .gltf, .glb, .obj, .ply or .stl. Lengths count as metres.
@@ -50,65 +47,27 @@ def scene_depth(
         start: seconds into the animation and the camera's path.
         animation: the glTF animation to play; None plays all.
         up: the axis that points up in an OBJ, PLY or STL file; glTF says it itself.
-        normalization: over the clip or over each frame.
         max_bytes: what files may hold and unpack to, and what the clip may take.
 
     Raises:
-        InputError: a broken, hostile or too large file, no such camera, or a camera that sees nothing.
+        InputError: a broken, hostile or too large file, or no such camera.
     """
-    shot = _open(path, camera, num_frames, fps, height, width, start, animation, up, max_bytes)
-    return shot.depth(fps, normalization, max_bytes)
-
-
-def stream_scene_depth(
-    path: Path,
-    camera: Camera = None,
-    *,
-    num_frames: int,
-    fps: float,
-    height: int,
-    width: int,
-    start: float = 0.0,
-    animation: str | None = None,
-    up: Up = "y",
-    max_bytes: int = MAX_BYTES,
-) -> Iterator[NDArray[np.float32]]:
-    """`scene_depth`, one frame of metric depth `(h, w)` after the other; files are read before the first.
-
-    Raises:
-        InputError: as `scene_depth`; that nothing was seen is known after the last frame.
-    """
-    return _open(path, camera, num_frames, fps, height, width, start, animation, up, max_bytes).stream()
-
-
-def preview_scene(
-    path: Path,
-    camera: Camera = None,
-    *,
-    num_frames: int,
-    fps: float,
-    height: int,
-    width: int,
-    start: float = 0.0,
-    animation: str | None = None,
-    up: Up = "y",
-    max_bytes: int = MAX_BYTES,
-) -> NDArray[np.uint8]:
-    """What `scene_depth` looks at, plainly shaded in a colour a mesh, uint8 `(f, h, w, 3)`.
-
-    Raises:
-        InputError: as `scene_depth`.
-    """
-    shot = _open(path, camera, num_frames, fps, height, width, start, animation, up, max_bytes)
-    count = len(shot.model.still) + len(shot.model.moving(start))
-    return shot.preview(PALETTE[np.arange(count) % len(PALETTE)], np.zeros(count, bool))
+    seconds = frame_times(num_frames, fps, start)
+    check_size(path, height, width, max_bytes)
+    with np.errstate(over="ignore", invalid="ignore"):  # what becomes too large is refused by its bounds
+        model = open_model(path, animation, up, max_bytes)
+        box = bounds(model, seconds)
+    cameras = _film(model, camera, box, seconds, width / height)
+    count = len(model.still) + len(model.moving(start))
+    looks = PALETTE[np.arange(count) % len(PALETTE)], np.zeros(count, bool)
+    return Shot(model, box, cameras, seconds, fps, height, width, looks, max_bytes)
 
 
 def scene_cameras(path: Path, max_bytes: int = MAX_BYTES) -> list[str]:
     """The names of the cameras that a scene's file brings.
 
     Raises:
-        InputError: as `scene_depth`.
+        InputError: as `film_scene`.
     """
     return list(open_model(path, max_bytes=max_bytes).camera_names)
 
@@ -117,7 +76,7 @@ def open_model(path: Path, animation: str | None = None, up: Up = "y", max_bytes
     """Read a 3D file of any kind.
 
     Raises:
-        InputError: as `scene_depth`.
+        InputError: as `film_scene`.
     """
     suffix = path.suffix.lower()
     if suffix in MESH_SUFFIXES:
@@ -128,26 +87,6 @@ def open_model(path: Path, animation: str | None = None, up: Up = "y", max_bytes
         raise InputError(path, f"a 3D scene, one of {', '.join(SCENE_SUFFIXES)}", suffix or "no suffix")
     with unreadable_unless(path, "a sound glTF 2.0 scene"):
         return GltfModel(path, animation, max_bytes)
-
-
-def _open(
-    path: Path,
-    camera: Camera,
-    num_frames: int,
-    fps: float,
-    height: int,
-    width: int,
-    start: float,
-    animation: str | None,
-    up: Up,
-    max_bytes: int,
-) -> Shot:
-    seconds = frame_times(num_frames, fps, start)
-    check_size(path, height, width, max_bytes)
-    with np.errstate(over="ignore", invalid="ignore"):  # what becomes too large is refused by its bounds
-        model = open_model(path, animation, up, max_bytes)
-        box = bounds(model, seconds)
-    return Shot(model, box, _film(model, camera, box, seconds, width / height), seconds, height, width)
 
 
 def _film(model: Model, camera: Camera, box: Floats, seconds: Floats, aspect: float) -> Cameras:

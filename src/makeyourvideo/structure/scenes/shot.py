@@ -24,15 +24,19 @@ _MAX_FRAMES = 1_000_000
 class Shot:
     """Everything a clip needs: what there is, from where it is seen, when, and how large.
 
-    `box` `(2, 3)` are the corners around the model, `seconds` `(f,)` the times of the frames.
+    `box` `(2, 3)` are the corners around the model, `seconds` `(f,)` the times of the frames, `looks` each
+    mesh's colour `(meshes, 3)` and whether it is checkered `(meshes,)`, `max_bytes` what the clip may take.
     """
 
     model: Model
     box: Floats
     cameras: Cameras
     seconds: Floats
+    fps: float
     height: int
     width: int
+    looks: tuple[NDArray[np.float32], NDArray[np.bool_]]
+    max_bytes: int = MAX_BYTES
 
     def stream(self) -> Iterator[NDArray[np.float32]]:
         """Yield each frame's z along the optical axis `(h, w)`, infinite where nothing is met.
@@ -49,29 +53,27 @@ class Shot:
             expected = "a camera that sees something of the scene"
             raise InputError(self.model.path, expected, f"nothing in any of {len(self.seconds)} frames")
 
-    def depth(
-        self, fps: float, normalization: Normalization = "clip", max_bytes: int = MAX_BYTES
-    ) -> DepthVideo:
-        """The whole clip.
+    def depth(self, normalization: Normalization = "clip") -> DepthVideo:
+        """The whole clip, normalised over it or over each frame.
 
         Raises:
             InputError: as `stream`, too large a clip, or depth that is the same everywhere.
         """
         count = len(self.seconds)
-        check_unpacked(self.model.path, 12 * count * self.height * self.width, max_bytes)
+        check_unpacked(self.model.path, 12 * count * self.height * self.width, self.max_bytes)
         clip = np.empty((count, self.height, self.width), np.float32)
         for frame, depth in enumerate(self.stream()):
             clip[frame] = depth
         return DepthVideo.from_metric_depth(
-            clip, normalization=normalization, source=str(self.model.path), fps=fps
+            clip, normalization=normalization, source=str(self.model.path), fps=self.fps
         )
 
-    def preview(self, colors: NDArray[np.float32], checkered: NDArray[np.bool_]) -> NDArray[np.uint8]:
-        """The clip shaded, uint8 `(f, h, w, 3)`, in `colors` `(meshes, 3)`; see `preview.shade`."""
+    def preview(self) -> NDArray[np.uint8]:
+        """The clip plainly shaded, uint8 `(f, h, w, 3)`; see `preview.shade`."""
         check_unpacked(self.model.path, 3 * len(self.seconds) * self.height * self.width, MAX_BYTES)
         caster, square = self._caster(), _round_length(self.box)
         pictures = [
-            shade(caster.view(self.cameras, frame, second), colors, checkered, square)
+            shade(caster.view(self.cameras, frame, second), *self.looks, square)
             for frame, second in enumerate(self.seconds.tolist())
         ]
         return np.stack(pictures)
