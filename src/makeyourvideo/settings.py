@@ -106,16 +106,20 @@ class Settings(Options):
     @property
     def inputs(self) -> dict[str, Path]:
         """Every file or folder that is read, by its setting."""
+        return self.inputs_at(Path())
+
+    def inputs_at(self, home: Path) -> dict[str, Path]:
+        """The same where relative paths start from `home`."""
         named = {name: getattr(self, name) for name in PATHS}
         named |= {f"keyframe {frame}": path for frame, path in self.keyframes}
         for name in ("camera", "estimator"):  # each may be a name, too
             value = getattr(self, name)
-            named[name] = Path(value) if value and Path(value).exists() else None
+            named[name] = Path(value) if value and (home / value).exists() else None
         return {name: path for name, path in named.items() if path is not None}
 
-    def with_paths(self, change: Callable[[Path], Path]) -> "Settings":
-        """The same settings with every path changed."""
-        inputs = self.inputs
+    def with_paths(self, change: Callable[[Path], Path], home: Path = Path()) -> "Settings":
+        """The same settings with every path changed; relative ones start from `home`."""
+        inputs = self.inputs_at(home)
         changed: dict[str, Any] = {name: change(inputs[name]) for name in PATHS if name in inputs}
         changed |= {name: str(change(inputs[name])) for name in ("camera", "estimator") if name in inputs}
         changed["keyframes"] = tuple((frame, change(path)) for frame, path in self.keyframes)
@@ -165,4 +169,4 @@ def parse_settings(content: Mapping[str, Any], source: Path | None = None) -> Se
 
 def anchored(settings: Settings, home: Path) -> Settings:
     """The same settings with paths that are relative to `home` made absolute."""
-    return settings.with_paths(lambda path: (home / path).resolve())
+    return settings.with_paths(lambda path: (home / path).resolve(), home)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import trimesh
 
 from makeyourvideo.media import read_image, read_video, write_video
 from makeyourvideo.structure.files import read_depth
@@ -53,6 +54,23 @@ def test_generate_from_a_video_and_again_from_its_manifest(command, video, model
     assert "in.mp4, 4 frames of 64x64" in dry.out
     video.write_bytes(video.read_bytes() + b" ")
     assert "in.mp4: expected the contents with SHA-256" in command("replay", "a.json", "-o", "d.mp4").err
+
+
+def test_a_scenes_camera_file_is_found_beside_the_manifest(command, model_folder) -> None:
+    Path("a").mkdir()
+    ball = trimesh.creation.icosphere(radius=0.5)
+    ball.export("a/ball.obj")
+    path = {"keyframes": [{"time": 0, "position": [0, 0.3, 3], "target": [0, 0, 0]}]}
+    Path("a/path.json").write_text(json.dumps(path))
+    size = ("--num-frames", 2, "--height", 32, "--width", 32)
+    asked = ("--prompt", "a ball", "--model", model_folder, "--steps", 2, *size)
+    made = command("generate", *asked, "--scene", "a/ball.obj", "--camera", "a/path.json", "-o", "a/s.mp4")
+    assert made.code == 0, made.err
+    assert json.loads(Path("a/s.json").read_text())["settings"]["camera"] == "path.json"
+    Path("a").rename("b")
+    again = command("replay", "b/s.json", "-o", "again.mp4")
+    assert again.code == 0, again.err
+    assert Path("again.mp4").read_bytes() == Path("b/s.mp4").read_bytes()
 
 
 def test_strength_from_a_curve_and_a_mask(command, video, model_folder) -> None:
