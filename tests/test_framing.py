@@ -5,7 +5,7 @@ import pytest
 
 from makeyourvideo.errors import InputError
 from makeyourvideo.framing import Framing, plan_framing
-from makeyourvideo.structure.depth import DepthVideo
+from makeyourvideo.structure.depth import DepthVideo, resample
 
 
 def plan(source: tuple[int, int], height: int | None = None, width: int | None = None) -> Framing:
@@ -17,6 +17,10 @@ def disc(height: int, width: int) -> DepthVideo:
     rows, columns = np.mgrid[:height, :width] + 0.5
     near = np.hypot(rows - height / 2, columns - width / 2) < min(height, width) / 8
     return DepthVideo.from_inverse_depth(near[None].astype(np.float32))
+
+
+def placed(framing: Framing, depth: DepthVideo, grid: tuple[int, int]) -> DepthVideo:
+    return DepthVideo.from_inverse_depth(framing.place(depth.inverse_depth(), grid, depth.units))
 
 
 @pytest.mark.parametrize(
@@ -65,7 +69,7 @@ def test_impossible_sizes_are_refused(size: tuple[int, int]) -> None:
 def test_round_things_stay_round_and_centred(source: tuple[int, int], size: tuple[int, int]) -> None:
     framing = plan(source, *size)
     grid = (framing.padded_height, framing.padded_width)
-    near = framing.place(disc(*source), grid, "clip").values[0] > 0
+    near = placed(framing, disc(*source), grid).values[0] > 0
     rows, columns = np.flatnonzero(near.any(axis=1)), np.flatnonzero(near.any(axis=0))
     assert abs(len(rows) - len(columns)) <= 2
     assert abs(rows.mean() + 0.5 - size[0] / 2) <= 1.5
@@ -74,15 +78,14 @@ def test_round_things_stay_round_and_centred(source: tuple[int, int], size: tupl
 
 def test_where_everything_fits_the_depth_is_resized_at_once() -> None:
     depth = disc(384, 384)
-    placed = plan((384, 384)).place(depth, (32, 32), "frame")
-    assert np.array_equal(placed.values, depth.normalized("frame").resized(32, 32).values)
-    assert placed.normalization == "frame"
+    inverse = plan((384, 384)).place(depth.inverse_depth(), (32, 32), "relative")
+    assert np.array_equal(inverse, resample(depth.inverse_depth(), 32, 32, "relative"))
     assert plan((384, 384)).notes == []
 
 
 def test_the_surplus_repeats_the_last_row_and_column() -> None:
     framing = plan((125, 187), 125, 187)
-    values = framing.place(disc(125, 187), (128, 192), "clip").values[0]
+    values = placed(framing, disc(125, 187), (128, 192)).values[0]
     assert (values[125:] == values[124]).all()
     assert (values[:, 187:] == values[:, 186:187]).all()
 
@@ -96,8 +99,18 @@ def test_what_is_left_out_and_what_is_cropped_is_said() -> None:
     assert padded == "made at 128x128, as the network needs, and cropped to 125x125"
 
 
-def test_units_and_source_survive() -> None:
-    depth = DepthVideo.from_metric_depth(1 + np.random.default_rng(0).random((2, 30, 40)), source="room.exr")
-    placed = plan((30, 40), 50, 50).place(depth, (64, 64), "clip")
-    assert (placed.units, placed.source) == ("metric", "room.exr")
-    assert placed.metric_depth().min() > 0.8
+def test_nothing_lies_beyond_infinity_in_metres() -> None:
+    depth = DepthVideo.from_metric_depth(1 + np.random.default_rng(0).random((2, 30, 40)))
+    inverse = plan((30, 40), 50, 50).place(depth.inverse_depth(), (64, 64), depth.units)
+    assert 1 / inverse.max() > 0.8
+    edges = np.kron([[[0.0, 1.0], [1.0, 0.0]]], np.ones((1, 8, 8))).astype(np.float32)
+    assert plan((16, 16), 64, 64).place(edges, (64, 64), "relative").min() < 0
+    assert plan((16, 16), 64, 64).place(edges, (64, 64), "metric").min() == 0
+
+
+def test_a_stretch_of_a_clip_is_placed_as_in_the_whole() -> None:
+    inverse = np.random.default_rng(0).random((9, 31, 47), np.float32)
+    framing = plan((31, 47), 100, 70)
+    whole = framing.place(inverse, (32, 32), "relative")
+    for start, stop in ((0, 1), (3, 8), (8, 9)):
+        assert np.array_equal(framing.place(inverse[start:stop], (32, 32), "relative"), whole[start:stop])

@@ -3,7 +3,7 @@
 import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from makeyourvideo.pipeline import MakeYourVideoPipeline
 from makeyourvideo.planning import Plan
-from makeyourvideo.structure.depth import DepthVideo
+from makeyourvideo.structure.depth import DepthClip
 
 # Norms, activations, attention and small layers take their share: networks of 10 M to 1.6 G parameters
 # reached 0.35 to 0.53 of the rate of one convolution.
@@ -40,26 +40,31 @@ class Cost:
         return self.flops / (flops_per_second * NETWORK_EFFICIENCY)
 
 
-def estimate_cost(skeleton: MakeYourVideoPipeline, plan: Plan, depth: DepthVideo) -> Cost:
+def estimate_cost(skeleton: MakeYourVideoPipeline, plan: Plan, depth: DepthClip) -> Cost:
     """Run text encoder, one evaluation and decoder without weights, and count.
 
     Args:
         skeleton: from `MakeYourVideoPipeline.without_weights`.
         plan: what is going to be run.
         depth: the clip it was planned for.
+
+    Of a streamed run the largest window is counted, at which the memory stays.
     """
     networks: list[nn.Module] = [skeleton.text_encoder, skeleton.unet, skeleton.vae]
     weights = [parameter for network in networks for parameter in network.parameters()]
 
+    frames = max((len(window.seen) for window in plan.windows), default=plan.num_frames)
+    at_once = replace(plan, frame_indices=plan.frame_indices[:frames], windows=())
+
     def denoise_once() -> Tensor:
-        return next(skeleton.denoise([plan], [depth], [torch.Generator()])).latents
+        return next(skeleton.denoise([at_once], [depth], [torch.Generator()])).latents
 
     latents, denoise_flops, denoise_bytes = _count(denoise_once, weights)
     _, decode_flops, decode_bytes = _count(lambda: skeleton.decode_latents(latents, plan.framing), weights)
     return Cost(
         weight_bytes=sum(4 * weight.numel() for weight in weights),
         activation_bytes=max(denoise_bytes, decode_bytes),
-        flops=denoise_flops * plan.evaluations + decode_flops,
+        flops=denoise_flops * plan.evaluations + decode_flops * plan.num_frames // frames,
     )
 
 

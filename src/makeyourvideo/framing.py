@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from makeyourvideo.errors import InputError
-from makeyourvideo.structure.depth import DepthVideo, Normalization
+from makeyourvideo.structure.depth import Units, resample
 
+Floats = NDArray[np.float32]
 LARGEST_SIDE = 8192
 
 
@@ -54,23 +55,20 @@ class Framing:
             )
         return notes
 
-    def place(self, depth: DepthVideo, grid: tuple[int, int], normalization: Normalization) -> DepthVideo:
-        """Depth on a grid of rows and columns that spans the padded frame.
+    def place(self, inverse: Floats, grid: tuple[int, int], units: Units) -> Floats:
+        """Inverse depth `(frames, h, w)` on a grid of rows and columns that spans the padded frame.
 
         Where the source fits, it is resized at once, as the reference does. Otherwise it is scaled to
         cover the result, cropped around its centre, and its last row and column are repeated outwards.
+        Every frame is placed by itself, so a stretch of a clip is placed as in the whole of it.
         """
         whole = (self.padded_height, self.padded_width)
         if self.covering_size != whole:
-            inverse = self.crop_to_result(depth)
             missing = (0, whole[0] - self.height), (0, whole[1] - self.width)
-            depth = DepthVideo.from_inverse_depth(
-                np.pad(inverse, ((0, 0), *missing), mode="edge"),
-                normalization=normalization, units=depth.units, source=depth.source, fps=depth.fps,
-            )  # fmt: skip
-        return depth.normalized(normalization).resized(*grid)
+            inverse = np.pad(self.crop_to_result(inverse, units), ((0, 0), *missing), mode="edge")
+        return inverse if inverse.shape[1:] == grid else resample(inverse, *grid, units)
 
-    def place_mask(self, mask: NDArray[np.float32], grid: tuple[int, int]) -> NDArray[np.float32]:
+    def place_mask(self, mask: Floats, grid: tuple[int, int]) -> Floats:
         """A mask `(frames, height, width)` of the source on the same grid, by bilinear resampling."""
         import torch
 
@@ -84,11 +82,12 @@ class Framing:
         missing = (0, self.padded_width - self.width, 0, self.padded_height - self.height)
         return resized(torch.nn.functional.pad(shown, missing, mode="replicate"), grid)[:, 0].numpy()
 
-    def crop_to_result(self, depth: DepthVideo) -> np.ndarray:
-        """Inverse depth `(frames, height, width)` of exactly what the result shows."""
+    def crop_to_result(self, inverse: Floats, units: Units) -> Floats:
+        """Exactly what the result shows of inverse depth `(frames, h, w)`, at the result's size."""
         rows, columns = self.covering_size
         top, left = (rows - self.height) // 2, (columns - self.width) // 2
-        inverse = depth.resized(rows, columns).inverse_depth()
+        if inverse.shape[1:] != (rows, columns):
+            inverse = resample(inverse, rows, columns, units)
         return inverse[:, top : top + self.height, left : left + self.width]
 
 

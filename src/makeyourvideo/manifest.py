@@ -25,8 +25,9 @@ class Manifest(BaseModel):
             `fingerprint`.
         depth: what the depth is: units, the nearest and the farthest of it (inverse depth), over what it is
             normalised, and where it comes from.
-        video, strip, preview: names of the results beside the manifest.
-        video_sha256: fingerprint of the video.
+        video, strip, preview, latents: names of the results beside the manifest; of a streamed video the
+            latents of its windows are a folder.
+        video_sha256, latents_sha256: fingerprints of the video and of that folder.
         versions: of Python and the libraries that compute.
         processor: what it ran on; another kind may differ in the last bits.
         created: when it was finished.
@@ -42,7 +43,9 @@ class Manifest(BaseModel):
     video: str
     strip: str
     preview: str | None = None
+    latents: str | None = None
     video_sha256: str
+    latents_sha256: str | None = None
     versions: Mapping[str, str]
     processor: str
     created: datetime

@@ -82,10 +82,25 @@ def written_together(paths: Sequence[Path], force: bool = False) -> Iterator[lis
 
 
 @contextmanager
+def one_line_if_full(path: Path) -> Iterator[None]:
+    """Turn the refusals of a disk that is full, while `path` is being made, into one line.
+
+    Raises:
+        InputError: there is no room.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise InputError(path, "room to write it", os.strerror(error.errno)) from error
+        raise
+
+
+@contextmanager
 def _unfinished(path: Path, force: bool) -> Iterator[Path]:
     """A path in a folder beside `path` that is removed at the end; a full disk becomes one line."""
     check_free(path, force)
-    try:
+    with one_line_if_full(path):
         path.absolute().parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=".unfinished.", dir=path.absolute().parent))
         try:
@@ -96,10 +111,6 @@ def _unfinished(path: Path, force: bool) -> Iterator[Path]:
             raise
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
-    except OSError as error:
-        if error.errno in _NO_ROOM:
-            raise InputError(path, "room to write it", os.strerror(error.errno)) from error
-        raise
 
 
 def _aside(partial: Path) -> Path:

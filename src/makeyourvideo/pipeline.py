@@ -1,36 +1,37 @@
 """The pipeline: a prompt and depth become frames; the first file that joins the parts."""
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, DiffusionPipeline
+from diffusers import AutoencoderKL
 from numpy.typing import NDArray
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer, DPTForDepthEstimation
 
+from makeyourvideo.denoising import DenoisingPipeline
 from makeyourvideo.errors import InputError, unreadable_unless
-from makeyourvideo.framing import Framing, plan_framing
+from makeyourvideo.framing import plan_framing
 from makeyourvideo.model_folder import NETWORKS, build_network, check_folder, load_network
-from makeyourvideo.models.autoencoder import decode, spatial_factor
 from makeyourvideo.models.unet import VideoUNet
 from makeyourvideo.pipeline_output import MakeYourVideoOutput, OutputType, to_output_type
-from makeyourvideo.planning import Mask, Plan, plan_frames, plan_mask
-from makeyourvideo.sampling import SamplingStep, create_sampler, guided, per_sample_generators, randn, sample
+from makeyourvideo.planning import Mask, Plan, measure_range, plan_frames, plan_mask, plan_windows
+from makeyourvideo.sampling import create_sampler, per_sample_generators
 from makeyourvideo.sampling.schedulers import takes_eta
 from makeyourvideo.settings import Options, parse
-from makeyourvideo.structure.depth import DepthVideo, Normalization
+from makeyourvideo.structure.depth import DepthClip, DepthVideo, Normalization
 
-Depth = DepthVideo | NDArray[Any] | Tensor
+Depth = DepthClip | NDArray[Any] | Tensor
 StepCallback = Callable[["MakeYourVideoPipeline", int, Tensor, dict[str, Tensor]], dict[str, Tensor]]
 
 BUNDLED_MODEL = Path(__file__).parent / "bundled" / "model"
 
 
-class MakeYourVideoPipeline(DiffusionPipeline):
+class MakeYourVideoPipeline(DenoisingPipeline):
     """Text and depth to video, section 3 of the paper, in the diffusers way.
 
     Beside its parts the pipeline stores what suits its model: the defaults below are the reference's.
@@ -146,7 +147,7 @@ class MakeYourVideoPipeline(DiffusionPipeline):
         callback_on_step_end: StepCallback | None = None,
         return_dict: bool = True,
     ) -> MakeYourVideoOutput | tuple[Any]:
-        """Make a video, or with a sequence of prompts a batch of them.
+        """Make a video, or with a sequence of prompts a batch of them, all frames at once; see also `stream`.
 
         Args:
             prompt: what the video shows; one string, or one for each sample.
@@ -176,10 +177,11 @@ class MakeYourVideoPipeline(DiffusionPipeline):
             "eta": eta,
             "depth_normalization": depth_normalization,
             "depth_strength": depth_strength,
+            "stream": False,
         }
         options = parse(Options, asked)
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
-        depths = [_as_depth_video(one) for one in _one_each("depth", depth, len(prompts))]
+        depths = [_as_clip(one) for one in _one_each("depth", depth, len(prompts))]
         negatives = _one_each("negative_prompt", negative_prompt, len(prompts))
         masks = _one_each("depth_mask", depth_mask, len(prompts))
         plans = [
@@ -207,7 +209,7 @@ class MakeYourVideoPipeline(DiffusionPipeline):
     def plan(
         self,
         prompt: str,
-        depth: DepthVideo,
+        depth: DepthClip,
         negative_prompt: str,
         options: Options,
         depth_mask: Mask | None = None,
@@ -215,7 +217,8 @@ class MakeYourVideoPipeline(DiffusionPipeline):
         """Settle one sample: what `options` leave open comes from the model's own defaults.
 
         Raises:
-            InputError: a number out of range, or a scheduler that cannot be used.
+            InputError: a number out of range, a scheduler that cannot be used, or depth that is constant
+                where it is used.
         """
         self._warn_of_cut_text(prompt)
         self._warn_of_cut_text(negative_prompt)
@@ -233,98 +236,26 @@ class MakeYourVideoPipeline(DiffusionPipeline):
         frame_indices, frame_notes = plan_frames(depth, options, own.num_frames)
         source, native = (depth.height, depth.width), (own.height, own.width)
         framing = plan_framing(source, options.height, options.width, native, self.size_multiple)
+        windows, window_notes = plan_windows(options, len(frame_indices), self.unet.config.causal_window)
+        normalization = options.depth_normalization or self.unet.config.depth_normalization
+        grid = self.depth_grid(framing)
+        place = partial(framing.place, grid=grid, units=depth.units)
         return Plan(
             prompt=prompt,
             negative_prompt=negative_prompt,
             framing=framing,
             frame_indices=frame_indices,
-            depth_normalization=options.depth_normalization or self.unet.config.depth_normalization,
+            depth_normalization=normalization,
             depth_strength=options.depth_strength,
             depth_mask=None if depth_mask is None else plan_mask(depth_mask, depth, frame_indices),
             num_inference_steps=steps,
             guidance_scale=guidance_scale,
             eta=eta,
-            evaluations=len(sampler.scheduler.timesteps),
-            notes=(*notes, *frame_notes, *framing.notes),
+            depth_range=measure_range(depth, frame_indices, place, normalization),
+            windows=windows,
+            evaluations=len(sampler.scheduler.timesteps) * (len(windows) or 1),
+            notes=(*notes, *frame_notes, *framing.notes, *window_notes),
         )
-
-    @torch.no_grad()
-    def denoise(
-        self, plans: Sequence[Plan], depths: Sequence[DepthVideo], generators: Sequence[torch.Generator]
-    ) -> Iterator[SamplingStep]:
-        """Sample a batch whose plans differ in nothing but text and depth; an event an evaluation.
-
-        Args:
-            plans: from `plan`, one a sample.
-            depths: the clips they were made for.
-            generators: one a sample; all of a sample's noise is drawn from its own.
-
-        Raises:
-            InputError: the plans are for different shapes, or depth is constant where it is used.
-        """
-        shapes = {(plan.num_frames, plan.framing.height, plan.framing.width) for plan in plans}
-        if len(shapes) != 1:
-            raise InputError("depth", "clips that give videos of one shape", f"{sorted(shapes)}")
-        plan, device = plans[0], self.unet.device
-        depth = torch.stack([self.condition(*one) for one in zip(plans, depths, strict=True)])
-        texts = [plan.prompt for plan in plans]
-        if plan.guided:  # the unconditional half keeps its depth: only the text is dropped
-            texts = [plan.negative_prompt for plan in plans] + texts
-            depth = torch.cat([depth, depth])
-        prompt_embeds = self.encode_prompt(texts).to(device, self.unet.dtype)
-        depth = depth.to(device, self.unet.dtype)
-
-        def predict(latents: Tensor, timesteps: Tensor) -> Tensor:
-            conditioned = torch.cat([latents.to(depth.dtype), depth], dim=1)
-            return self.unet(conditioned, timesteps, prompt_embeds).sample.to(latents.dtype)
-
-        scheduler = self.scheduler
-        sampler = create_sampler(type(scheduler).__name__, scheduler.config, plan.num_inference_steps)
-        shape = (self.vae.config.latent_channels, plan.num_frames, *self._latent_size(plan.framing))
-        denoiser = guided(predict, plan.guidance_scale) if plan.guided else predict
-        yield from sample(denoiser, sampler, randn(shape, generators).to(device), generators, plan.eta)
-
-    @torch.no_grad()
-    def encode_prompt(self, prompts: Sequence[str]) -> Tensor:
-        """Text features `(batch, tokens, cross_attention_dim)`, padded to the model's length."""
-        limit = self.tokenizer.model_max_length
-        tokens = self.tokenizer(
-            list(prompts), padding="max_length", truncation=True, max_length=limit, return_tensors="pt"
-        )
-        return self.text_encoder(tokens.input_ids.to(self.text_encoder.device)).last_hidden_state
-
-    @torch.no_grad()
-    def decode_latents(self, latents: Tensor, framing: Framing) -> Tensor:
-        """Frames `(batch, frames, 3, height, width)` in [0, 1], cropped to the size asked for."""
-        frames = decode(self.vae, latents.to(self.vae.dtype))
-        frames = frames[..., : framing.height, : framing.width].transpose(1, 2)
-        return (frames.float() / 2 + 0.5).clamp(0, 1)
-
-    @property
-    def size_multiple(self) -> int:
-        """The network's height and width in pixels are multiples of this."""
-        return spatial_factor(self.vae) * self.unet.size_multiple
-
-    def _latent_size(self, framing: Framing) -> tuple[int, int]:
-        factor = spatial_factor(self.vae)
-        return framing.padded_height // factor, framing.padded_width // factor
-
-    def condition(self, plan: Plan, depth: DepthVideo) -> Tensor:
-        """Depth as channels of the latents: `(depth_patch_size², frames, height, width)`.
-
-        Raises:
-            InputError: the depth is constant where it is used.
-        """
-        patch = self.unet.config.depth_patch_size
-        rows, columns = (side * patch for side in self._latent_size(plan.framing))
-        used = depth.selected(plan.frame_indices)
-        placed = plan.framing.place(used, (rows, columns), plan.depth_normalization)
-        folded = torch.nn.functional.pixel_unshuffle(torch.from_numpy(placed.values)[:, None], patch)
-        strength = torch.tensor(plan.depth_strength)
-        if plan.depth_mask is not None:
-            mask = torch.from_numpy(plan.framing.place_mask(plan.depth_mask, (rows, columns)))
-            strength = strength * torch.nn.functional.pixel_unshuffle(mask[:, None], patch)
-        return (folded * strength).transpose(0, 1)
 
     def _warn_of_cut_text(self, text: str) -> None:
         limit = self.tokenizer.model_max_length
@@ -335,8 +266,8 @@ class MakeYourVideoPipeline(DiffusionPipeline):
             warnings.warn(said, stacklevel=3)
 
 
-def _as_depth_video(depth: Depth) -> DepthVideo:
-    if isinstance(depth, DepthVideo):
+def _as_clip(depth: Depth) -> DepthClip:
+    if isinstance(depth, DepthClip):
         return depth
     inverse = depth.detach().cpu().float().numpy() if isinstance(depth, Tensor) else np.asarray(depth)
     return DepthVideo.from_inverse_depth(inverse)

@@ -1,6 +1,6 @@
 """What a run does, settled before anything is computed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,10 +8,15 @@ from numpy.typing import NDArray
 
 from makeyourvideo.errors import InputError
 from makeyourvideo.framing import Framing
+from makeyourvideo.sampling.windows import Window, cut_windows
 from makeyourvideo.settings import Options
-from makeyourvideo.structure.depth import DepthVideo, Normalization, pick_frames
+from makeyourvideo.structure.depth import DepthClip, Normalization, constant_depth, normalize, pick_frames
 
 Mask = NDArray[np.float32]
+Floats = NDArray[np.float32]
+
+STREAM_ABOVE = 128
+"""More frames than this are made in windows, unless it is asked for otherwise."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,10 @@ class Plan:
         frame_indices: which frames of the depth are used, one for each frame of the result.
         depth_normalization, depth_strength, num_inference_steps, guidance_scale, eta: as in `Options`.
         depth_mask: strength over time and space `(num_frames, height, width)` of the depth as given, or none.
-        evaluations: how often the network is called.
+        depth_range: least and greatest inverse depth of what the network is shown of the whole clip; none
+            where every frame has its own.
+        windows: the windows of a streamed run, in order; none where all frames are made at once.
+        evaluations: how often the network is called, in all windows.
         notes: what differs from the plain case, a sentence each.
     """
 
@@ -38,6 +46,8 @@ class Plan:
     num_inference_steps: int
     guidance_scale: float
     eta: float
+    depth_range: tuple[float, float] | None
+    windows: tuple[Window, ...]
     evaluations: int
     notes: tuple[str, ...]
 
@@ -51,10 +61,16 @@ class Plan:
         """Whether there is an unconditional branch; at a scale of 1 or less it would change nothing."""
         return self.guidance_scale > 1
 
+    def normalized(self, inverse: Floats) -> Floats:
+        """Inverse depth `(frames, h, w)` of any of its frames to [-1, 1], in the range of the whole clip."""
+        if self.depth_range is None:
+            low, high = (inverse.min((1, 2)).astype(np.float64), inverse.max((1, 2)).astype(np.float64))
+        else:
+            low, high = (np.full(len(inverse), end) for end in self.depth_range)
+        return normalize(inverse, low, high)
 
-def plan_frames(
-    depth: DepthVideo, options: Options, trained_frames: int
-) -> tuple[tuple[int, ...], list[str]]:
+
+def plan_frames(depth: DepthClip, options: Options, trained_frames: int) -> tuple[tuple[int, ...], list[str]]:
     """Which frames of the depth are used, and what there is to say about it.
 
     Raises:
@@ -73,7 +89,54 @@ def plan_frames(
     return tuple(indices), [f"{wanted} of the depth's {available} frames are used: {shown}"]
 
 
-def plan_mask(mask: Mask, depth: DepthVideo, frame_indices: Sequence[int]) -> Mask:
+def is_streamed(options: Options, num_frames: int) -> bool:
+    """Whether a video of so many frames is made in windows: as asked, or by its length."""
+    return num_frames > STREAM_ABOVE if options.stream is None else options.stream
+
+
+def plan_windows(
+    options: Options, num_frames: int, causal_window: int
+) -> tuple[tuple[Window, ...], list[str]]:
+    """The windows of a run, if it has any, and what there is to say about them."""
+    if not is_streamed(options, num_frames):
+        return (), []
+    context = causal_window if options.context is None else options.context
+    windows = tuple(cut_windows(num_frames, options.window, context, options.lookahead))
+    why = f", because there are more than {STREAM_ABOVE}" if options.stream is None else ""
+    said = (
+        f"made in {len(windows)} windows of {options.window} frames{why}: "
+        f"each sees {context} finished frames before it and {options.lookahead} after it"
+    )
+    return windows, [said]
+
+
+def measure_range(
+    depth: DepthClip, frame_indices: Sequence[int], place: Callable[[Floats], Floats], over: Normalization
+) -> tuple[float, float] | None:
+    """Least and greatest of what is used of a clip, a frame in memory at a time; None if each has its own.
+
+    Args:
+        depth: the clip.
+        frame_indices: which of its frames are used.
+        place: what the network is shown of inverse depth `(1, height, width)`.
+        over: whether the range is the clip's or each frame's.
+
+    Raises:
+        InputError: the depth is constant over what the range is taken over.
+    """
+    low, high = np.inf, -np.inf
+    for index in dict.fromkeys(frame_indices):
+        placed = place(depth.inverse_at([index]))
+        lowest, highest = float(placed.min()), float(placed.max())
+        if over == "frame" and lowest == highest:
+            raise constant_depth(depth.source, lowest, index)
+        low, high = min(low, lowest), max(high, highest)
+    if low == high:
+        raise constant_depth(depth.source, low, None)
+    return (low, high) if over == "clip" else None
+
+
+def plan_mask(mask: Mask, depth: DepthClip, frame_indices: Sequence[int]) -> Mask:
     """The mask of each frame of the result; one of 1x1 is the same everywhere.
 
     Raises:
@@ -86,10 +149,10 @@ def plan_mask(mask: Mask, depth: DepthVideo, frame_indices: Sequence[int]) -> Ma
     if (height, width) != (1, 1) and abs(height / width * depth.width / depth.height - 1) > 0.02:
         raise InputError("depth_mask", f"the shape of {depth.height}x{depth.width}", f"{height}x{width}")
     if len(mask) == 1:
-        mask = np.repeat(mask, len(frame_indices), axis=0)
+        mask = np.broadcast_to(mask, (len(frame_indices), height, width))
     elif len(mask) == depth.num_frames:
         mask = mask[list(frame_indices)]
     elif len(mask) != len(frame_indices):
         wanted = f"1, {len(frame_indices)} or {depth.num_frames} frames"
         raise InputError("depth_mask", wanted, str(len(mask)))
-    return np.ascontiguousarray(mask, np.float32)
+    return mask.astype(np.float32, copy=False)

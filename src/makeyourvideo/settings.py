@@ -32,6 +32,12 @@ class Options(BaseModel):
             frame, where it should differ from what the model was trained with.
         depth_strength: how far the normalised depth stands out from its neutral middle: 1 is the depth as
             it is, 0 leaves everything to the text (for models that were trained with depth left out).
+        stream: whether the frames are made window by window, in memory that does not grow with their
+            number; by default where there are more than `planning.STREAM_ABOVE`.
+        window: new frames of each window.
+        context: finished frames before them that a window sees; by default as many as the network's
+            attention reaches.
+        lookahead: frames after them that it sees; made for their sake, and thrown away.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -45,6 +51,10 @@ class Options(BaseModel):
     eta: float | None = Field(None, ge=0, le=1)
     depth_normalization: Normalization | None = None
     depth_strength: float = Field(1, ge=0, le=1)
+    stream: bool | None = None
+    window: int = Field(32, ge=1)
+    context: int | None = Field(None, ge=0)
+    lookahead: int = Field(8, ge=0)
 
 
 class Settings(Options):
@@ -72,6 +82,8 @@ class Settings(Options):
         seed: of the noise.
         fps: frames a second of the written video.
         threads: processor threads; more or fewer may change the last bits of a result.
+        redone: windows of a streamed video that are made again after all, in this order, each with the seed
+            of its noise.
     """
 
     prompt: str
@@ -95,6 +107,7 @@ class Settings(Options):
     seed: int = Field(0, ge=0, lt=2**63)
     fps: float | None = Field(None, gt=0, le=1000)
     threads: int | None = Field(None, ge=1)
+    redone: tuple[tuple[int, int], ...] = ()
 
     @model_validator(mode="after")
     def _one_source(self) -> "Settings":

@@ -1,25 +1,38 @@
 """What the settings say about structure -> DepthVideo: files, a video, a 3D scene or keyframes."""
 
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from makeyourvideo.errors import InputError, unreadable_unless
 from makeyourvideo.model_folder import own_estimator
 from makeyourvideo.planning import Mask
 from makeyourvideo.settings import Settings
-from makeyourvideo.structure.depth import DepthVideo, pick_frames
+from makeyourvideo.structure.arrays import is_saved_depth
+from makeyourvideo.structure.depth import DepthClip, DepthVideo, Units, pick_frames
+from makeyourvideo.structure.depth_file import DepthFile
 from makeyourvideo.structure.estimators import load_estimator
 from makeyourvideo.structure.files import read_depth, read_fractions
 from makeyourvideo.structure.filming import film
 from makeyourvideo.structure.keyframes import interpolate_keyframes
+from makeyourvideo.structure.streaming import save_streamed, stack_depth
 from makeyourvideo.structure.video import count_frames, estimate_frames, pick_from_video
+
+Floats = NDArray[np.float32]
 
 
 def read_structure(
-    settings: Settings, *, fps: float, num_frames: int, size: tuple[int, int], estimate: bool = True
-) -> tuple[DepthVideo, list[str]]:
+    settings: Settings,
+    *,
+    fps: float,
+    num_frames: int,
+    size: tuple[int, int],
+    estimate: bool = True,
+    scratch: Path | None = None,
+) -> tuple[DepthClip, list[str]]:
     """Read or make the depth that the settings name, and say what was made up or picked, a sentence each.
 
     Args:
@@ -28,15 +41,20 @@ def read_structure(
         num_frames: of the result, where the settings leave it open.
         size: height and width in pixels of a scene's depth, where the settings leave them open.
         estimate: False leaves a video's depth out: the clip has its shape alone.
+        scratch: a folder; where one is given, the depth of a video or a scene goes to a file in it, and that
+            of an .npz as we write it stays where it is, so that memory does not grow with the frames.
 
     Raises:
         InputError: the source is missing, unreadable, or gives no depth.
     """
     wanted = settings.num_frames or num_frames
     if settings.depth is not None:
+        is_plain = not settings.inverted and settings.depth_kind == "inverse" and settings.depth_near is None
+        if scratch and is_plain and is_saved_depth(settings.depth):
+            return DepthFile(settings.depth), []
         return _read(settings, settings.depth), []
     if settings.video is not None:
-        return _from_video(settings, settings.video, fps, wanted, estimate)
+        return _from_video(settings, settings.video, fps, wanted, scratch if estimate else None, estimate)
     if settings.keyframes:
         return _from_keyframes(settings, fps, wanted)
     assert settings.scene is not None, "settings have one source"
@@ -50,7 +68,20 @@ def read_structure(
         start=settings.start,
         animation=settings.animation,
     )
-    return shot.depth(), [f"the depth is cast from {settings.scene.name}"]
+    notes = [f"the depth is cast from {settings.scene.name}"]
+    if scratch is None:
+        return shot.depth(), notes
+    inverse = (np.reciprocal(frame) for frame in shot.stream())
+    return _stored(scratch, inverse, "metric", str(shot.model.path), shot.fps), notes
+
+
+def _stored(
+    scratch: Path, inverse: Iterator[Floats], units: Units, source: str, fps: float | None
+) -> DepthFile:
+    path = scratch / "depth.npz"
+    for _ in save_streamed(path, inverse, units=units, source=source, fps=fps):
+        pass
+    return DepthFile(path)
 
 
 def _read(settings: Settings, path: Path) -> DepthVideo:
@@ -64,8 +95,8 @@ def _read(settings: Settings, path: Path) -> DepthVideo:
 
 
 def _from_video(
-    settings: Settings, video: Path, fps: float, wanted: int, estimate: bool
-) -> tuple[DepthVideo, list[str]]:
+    settings: Settings, video: Path, fps: float, wanted: int, scratch: Path | None, estimate: bool
+) -> tuple[DepthClip, list[str]]:
     stride = settings.frame_stride
     if stride is None:
         picked, how = pick_from_video(video, fps=fps), f"one every {1 / fps:.3g} s"
@@ -74,17 +105,24 @@ def _from_video(
         indices = pick_frames(length, min(wanted, length), stride)
         step = indices[1] - indices[0] if len(indices) > 1 else 1
         picked, how = pick_from_video(video, frame_stride=step), f"one in {step}"
-    frames = np.stack(list(islice(picked, wanted)))
-    notes = [f"{len(frames)} frames of the video are used, {how}"]
+    picked = islice(picked, wanted)
+    depth: DepthClip
     if not estimate:
+        frames = np.stack(list(picked))
         ramp = np.linspace(0, 1, frames.shape[1], dtype=np.float32)[None, :, None]
-        return DepthVideo.from_inverse_depth(
-            np.broadcast_to(ramp, frames.shape[:3]), source=str(video)
-        ), notes
+        depth = DepthVideo.from_inverse_depth(np.broadcast_to(ramp, frames.shape[:3]), source=str(video))
+        return depth, [_used(depth, how)]
     estimator = load_estimator(settings.estimator or own_estimator(settings.model))
-    inverse = np.stack(list(estimate_frames(frames, estimator)))
-    depth = DepthVideo.from_inverse_depth(inverse, units=estimator.units, source=str(video), fps=fps)
-    return depth, [*notes, f"their depth is estimated ({estimator.name})"]
+    inverse = estimate_frames(picked, estimator)
+    if scratch is None:
+        depth = stack_depth(inverse, units=estimator.units, source=str(video), fps=fps)
+    else:
+        depth = _stored(scratch, inverse, estimator.units, str(video), fps)
+    return depth, [_used(depth, how), f"their depth is estimated ({estimator.name})"]
+
+
+def _used(depth: DepthClip, how: str) -> str:
+    return f"{depth.num_frames} frames of the video are used, {how}"
 
 
 def _from_keyframes(settings: Settings, fps: float, wanted: int) -> tuple[DepthVideo, list[str]]:

@@ -9,7 +9,7 @@ from diffusers import DDIMScheduler
 from torch import Tensor
 
 from makeyourvideo.errors import InputError
-from makeyourvideo.sampling import Predict, create_sampler, randn, sample
+from makeyourvideo.sampling import Predict, create_sampler, sample
 from makeyourvideo.sampling.schedulers import scheduler_class
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # numpy's, inside diffusers
@@ -57,7 +57,8 @@ def run(name: str, own: DDIMScheduler, clean: Tensor, seeds: Sequence[int], step
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     sampler = create_sampler(name, own.config, steps)
     predict = perfect_predict(clean, own)
-    events = list(sample(predict, sampler, randn(SHAPE, generators), generators, eta=1.0))
+    noise = torch.stack([torch.randn(SHAPE, generator=own) for own in generators])
+    events = list(sample(predict, sampler, noise, generators, eta=1.0))
     assert [event.step for event in events] == list(range(events[0].total))
     return events[-1].latents
 
@@ -135,7 +136,7 @@ def test_a_schedule_ending_in_pure_noise_goes_to_schedulers_that_can_start_there
 def test_ddim_at_eta_0_does_not_draw(clean: Tensor) -> None:
     own = schedule()
     generators = [torch.Generator().manual_seed(seed) for seed in (0, 1)]
-    latents = randn(SHAPE, generators)
+    latents = torch.randn(2, *SHAPE)
     before = [generator.get_state() for generator in generators]
     sampler = create_sampler("DDIMScheduler", own.config, 4)
     list(sample(perfect_predict(clean, own), sampler, latents, generators, eta=0.0))

@@ -40,7 +40,7 @@ def main() -> None:
         print(f"makeyourvideo: {error}", file=sys.stderr)
         sys.exit(1)
     except SystemExit as stop:
-        if stop.code == 130:
+        if stop.code in (130, 143):
             print("makeyourvideo: interrupted; nothing half-written", file=sys.stderr)
         sys.exit(1 if stop.code == 2 else stop.code)
 

@@ -15,7 +15,8 @@ def demo(
 ) -> None:
     """Make the example's video, its strip of frames and its manifest."""
     from makeyourvideo.cli.running import follow, prepare_aloud, report
-    from makeyourvideo.run import check_outputs, example_settings, run
+    from makeyourvideo.job import example_settings
+    from makeyourvideo.run import check_outputs, run
 
     video = output / "demo.mp4"
     check_outputs(video, force)

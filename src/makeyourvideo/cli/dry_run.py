@@ -6,7 +6,9 @@ from pathlib import Path
 import torch
 
 from makeyourvideo.cost import estimate_cost, measured_flops_per_second
-from makeyourvideo.run import Job, check_outputs
+from makeyourvideo.job import Job
+from makeyourvideo.planning import Plan
+from makeyourvideo.run import check_outputs
 from makeyourvideo.settings import SOURCES, Settings
 
 
@@ -24,6 +26,7 @@ def describe(job: Job, output: Path, force: bool) -> None:
         "video": f"{plan.num_frames} frames of {framing.height}x{framing.width} at {job.fps:g} a second",
         "network": f"works at {framing.padded_height}x{framing.padded_width}",
         "sampling": f"{settings.scheduler}, {plan.num_inference_steps} steps, {plan.evaluations} evaluations",
+        "windows": _windows(plan),
         "guidance": f"scale {plan.guidance_scale:g}" if plan.guided else "none",
         "depth range": f"over each {plan.depth_normalization}"
         if plan.depth_normalization == "frame"
@@ -32,10 +35,17 @@ def describe(job: Job, output: Path, force: bool) -> None:
         "memory": f"about {_size(in_use + cost.weight_bytes + cost.activation_bytes)} "
         f"({_size(cost.weight_bytes)} of it weights), estimated",
         "time": f"about {_duration(seconds)} on {settings.threads} threads, estimated",
-        "files": ", ".join(str(path) for path in check_outputs(output, force)),
+        "files": ", ".join(map(str, check_outputs(output, force, streamed=bool(plan.windows)).values())),
     }
     for name, fact in facts.items():
         print(f"{name:>14}  {fact}")
+
+
+def _windows(plan: Plan) -> str:
+    if not plan.windows:
+        return "none, all frames at once"
+    most = max(len(window.seen) for window in plan.windows)
+    return f"{len(plan.windows)} of {len(plan.windows[0].made)} frames, up to {most} at once"
 
 
 def source_of(settings: Settings) -> str:

@@ -52,6 +52,14 @@ def generate(
         Path | None, Option(help="Grey video or picture: white follows the depth, black the prompt alone.")
     ] = None,
     num_frames: Annotated[int | None, Option(help="Frames of the video.")] = None,
+    stream: Annotated[
+        bool | None,
+        Option(
+            "--stream/--no-stream",
+            help="Make the video window by window, in constant memory; without it, where it is long.",
+        ),
+    ] = None,
+    window: Annotated[int | None, Option(help="New frames of each window.")] = None,
     frame_stride: Annotated[
         int | None, Option(help="Use every so many frames of the depth or video; -1 spreads over them all.")
     ] = None,
@@ -113,6 +121,8 @@ def generate(
         "seed": seed,
         "fps": fps,
         "threads": threads,
+        "stream": stream,
+        **({} if window is None else {"window": window}),
     }
     job = prepare_aloud(parse_settings(settings), estimate=not dry_run)
     if dry_run:

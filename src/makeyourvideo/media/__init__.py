@@ -12,7 +12,7 @@ from makeyourvideo.media.images import (
     write_image,
 )
 from makeyourvideo.media.reading import VIDEO_SUFFIXES, Luma, iterate_video, read_luma, read_video, video_rate
-from makeyourvideo.media.writing import check_video_path, write_gray_video, write_video
+from makeyourvideo.media.writing import check_video_path, growing_video, write_gray_video, write_video
 
 __all__ = [
     "MAX_BYTES",
@@ -21,6 +21,7 @@ __all__ = [
     "Luma",
     "check_unpacked",
     "check_video_path",
+    "growing_video",
     "iterate_video",
     "read_folder",
     "read_gray_image",

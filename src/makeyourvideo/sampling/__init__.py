@@ -2,16 +2,37 @@
 
 from makeyourvideo.sampling.guidance import Predict, guided
 from makeyourvideo.sampling.loop import SamplingStep, sample
-from makeyourvideo.sampling.noise import per_sample_generators, randn
+from makeyourvideo.sampling.noise import draw_key, frames_noise, per_sample_generators, window_generator
+from makeyourvideo.sampling.recording import TensorFolder, recorded
 from makeyourvideo.sampling.schedulers import Sampler, create_sampler
+from makeyourvideo.sampling.windows import (
+    Window,
+    WindowDone,
+    cut_windows,
+    known_around,
+    sample_after,
+    sample_among,
+    sample_windows,
+)
 
 __all__ = [
     "Predict",
     "Sampler",
     "SamplingStep",
+    "TensorFolder",
+    "Window",
+    "WindowDone",
     "create_sampler",
+    "cut_windows",
+    "draw_key",
+    "frames_noise",
     "guided",
+    "known_around",
     "per_sample_generators",
-    "randn",
+    "recorded",
     "sample",
+    "sample_after",
+    "sample_among",
+    "sample_windows",
+    "window_generator",
 ]

@@ -21,12 +21,15 @@ class SamplingStep:
         timestep: where on the schedule it was, a tensor without axes.
         latents: the result `(batch, channels, frames, height, width)`; the consumer may put others in
             their place, and the loop goes on from those.
+        window, windows: which window of a long video it was, from 0, and how many there are.
     """
 
     step: int
     total: int
     timestep: Tensor
     latents: Tensor
+    window: int = 0
+    windows: int = 1
 
 
 def sample(

@@ -1,7 +1,8 @@
-"""Randomness: one generator a sample, so that noise depends on the sample's seed and nothing else."""
+"""Randomness: a generator a sample; its noise depends on the sample's seed and the frame, on nothing else."""
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -30,6 +31,33 @@ def per_sample_generators(
     return [first, *(torch.Generator().manual_seed(seed) for seed in seeds)]
 
 
-def randn(shape: Sequence[int], generators: Sequence[torch.Generator]) -> Tensor:
-    """Normal noise `(len(generators), *shape)`, each sample drawn from its own generator."""
-    return torch.stack([torch.randn(*shape, generator=own, device=own.device) for own in generators])
+def draw_key(generator: torch.Generator) -> int:
+    """Draw the number that decides a sample's noise; a generator used twice gives another the second time."""
+    return int(torch.randint(2**63 - 1, (), generator=generator, device=generator.device))
+
+
+def frames_noise(shape: Sequence[int], keys: Sequence[int], frames: Sequence[int]) -> Tensor:
+    """Unit normal noise in which each frame's is a pure function of its sample's key and its own number.
+
+    So a longer video begins with the noise of a shorter one, and a window of it has the noise of the whole.
+    Torch's own generators look at 32 bits of a seed, too few to keep the frames of long videos apart.
+
+    Args:
+        shape: channels, height and width.
+        keys: one for each sample, from `draw_key`.
+        frames: the numbers of the frames.
+
+    Returns:
+        `(len(keys), channels, len(frames), height, width)`.
+    """
+
+    def frame_noise(key: int, frame: int) -> Tensor:
+        return torch.from_numpy(np.random.default_rng((key, frame)).standard_normal(shape, np.float32))
+
+    return torch.stack([torch.stack([frame_noise(key, frame) for frame in frames], 1) for key in keys])
+
+
+def window_generator(key: int, window: int) -> torch.Generator:
+    """What a sample draws from on the way through one window: a pure function of its key and the window."""
+    (seed,) = np.random.SeedSequence((key, window)).generate_state(1, np.uint64)
+    return torch.Generator().manual_seed(int(seed >> np.uint64(1)))

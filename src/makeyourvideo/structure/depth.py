@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,38 @@ from makeyourvideo.outputs import written_whole
 Normalization = Literal["clip", "frame"]
 Units = Literal["metric", "relative"]
 Resampling = Literal["bicubic", "bilinear", "area", "nearest-exact"]
+
+
+@runtime_checkable
+class DepthClip(Protocol):
+    """What a run needs of depth, wherever it lies: in memory (`DepthVideo`) or on disk (`DepthFile`)."""
+
+    @property
+    def num_frames(self) -> int:
+        """How many frames the clip has."""
+
+    @property
+    def height(self) -> int:
+        """Height in pixels."""
+
+    @property
+    def width(self) -> int:
+        """Width in pixels."""
+
+    @property
+    def units(self) -> Units:
+        """As in `DepthVideo`."""
+
+    @property
+    def source(self) -> str:
+        """As in `DepthVideo`."""
+
+    @property
+    def about(self) -> dict[str, str | float]:
+        """What there is to say of the clip in a manifest."""
+
+    def inverse_at(self, frames: Sequence[int]) -> NDArray[np.float32]:
+        """The inverse depth `(len(frames), height, width)` of some frames."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,15 +100,11 @@ class DepthVideo:
             raise InputError(source, "inverse depth of at least 0 in metric units", f"{low.min():g}")
         if normalization == "clip":
             low, high = np.full_like(low, low.min()), np.full_like(high, high.max())
+        if (low == high).any():
+            frame = int(np.argmax(low == high))
+            raise constant_depth(source, low[frame], None if normalization == "clip" else frame)
         scale, offset = (high - low) / 2, (high + low) / 2
-        if not scale.all():
-            frame = int(np.argmin(scale))
-            where = "the whole clip" if normalization == "clip" else f"frame {frame}"
-            raise InputError(source, "depth that varies", f"the constant {offset[frame]:g} in {where}")
-        values = np.empty(inverse.shape, np.float32)
-        for frame, target in enumerate(values):  # float64 for one frame at a time, to save memory
-            target[:] = (inverse[frame] - offset[frame]) / scale[frame]
-        return cls(values, scale, offset, normalization, units, source, fps)
+        return cls(normalize(inverse, low, high), scale, offset, normalization, units, source, fps)
 
     @classmethod
     def from_metric_depth(
@@ -104,13 +132,7 @@ class DepthVideo:
     @property
     def about(self) -> dict[str, str | float]:
         """What there is to say of the clip in a manifest."""
-        return {
-            "units": self.units,
-            "nearest_inverse_depth": float((self.offset + self.scale).max()),
-            "farthest_inverse_depth": float((self.offset - self.scale).min()),
-            "normalization": self.normalization,
-            "source": self.source,
-        }
+        return describe(self.scale, self.offset, self.normalization, self.units, self.source)
 
     @property
     def num_frames(self) -> int:
@@ -129,8 +151,12 @@ class DepthVideo:
 
     def inverse_depth(self) -> NDArray[np.float32]:
         """The inverse depth `(frames, height, width)` before normalisation."""
-        inverse = np.empty_like(self.values)
-        for frame, target in enumerate(inverse):
+        return self.inverse_at(range(self.num_frames))
+
+    def inverse_at(self, frames: Sequence[int]) -> NDArray[np.float32]:
+        """The inverse depth `(len(frames), height, width)` of some frames."""
+        inverse = np.empty((len(frames), self.height, self.width), np.float32)
+        for target, frame in zip(inverse, frames, strict=True):
             target[:] = self.values[frame] * self.scale[frame] + self.offset[frame]
         return inverse
 
@@ -158,24 +184,12 @@ class DepthVideo:
         """
         if (height, width) == (self.height, self.width):
             return self
-        import torch  # here, because nothing else in this file needs it and it takes a second to load
-
-        aligned = {"align_corners": False} if mode in ("bicubic", "bilinear") else {}
-        inverse = torch.nn.functional.interpolate(
-            torch.from_numpy(self.inverse_depth())[:, None], size=(height, width), mode=mode, **aligned
-        )[:, 0].numpy()
-        if self.units == "metric":  # bicubic overshoots at edges, but nothing lies beyond infinity
-            inverse = np.maximum(inverse, 0)
+        inverse = resample(self.inverse_depth(), height, width, self.units, mode)
         return self._again(inverse, self.normalization)
 
     def selected(self, indices: Sequence[int]) -> "DepthVideo":
         """The frames at `indices`, normalised again among themselves."""
-        kept = list(indices)
-        fewer = DepthVideo(
-            self.values[kept], self.scale[kept], self.offset[kept], self.normalization, self.units,
-            self.source, self.fps,
-        )  # fmt: skip
-        return self._again(fewer.inverse_depth(), self.normalization)
+        return self._again(self.inverse_at(indices), self.normalization)
 
     def save(self, path: Path, *, force: bool = False) -> None:
         """Write an .npz from which `structure.files.read_depth` restores every attribute exactly.
@@ -199,6 +213,54 @@ class DepthVideo:
         return DepthVideo.from_inverse_depth(
             inverse, normalization=normalization, units=self.units, source=self.source, fps=self.fps
         )
+
+
+def normalize(
+    inverse: NDArray[np.floating] | NDArray[np.integer], low: NDArray[np.float64], high: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Map inverse depth `(frames, height, width)` so that each frame's `low` is -1 and its `high` +1."""
+    scale, offset = (high - low) / 2, (high + low) / 2
+    values = np.empty(inverse.shape, np.float32)
+    for frame, target in enumerate(values):  # float64 for one frame at a time, to save memory
+        target[:] = (inverse[frame] - offset[frame]) / scale[frame]
+    return values
+
+
+def resample(
+    inverse: NDArray[np.float32], height: int, width: int, units: Units, mode: Resampling = "bicubic"
+) -> NDArray[np.float32]:
+    """Resample inverse depth `(frames, h, w)` to a size in pixels, each frame by itself."""
+    import torch  # here, because nothing else in this file needs it and it takes a second to load
+
+    aligned = {"align_corners": False} if mode in ("bicubic", "bilinear") else {}
+    resized: NDArray[np.float32] = torch.nn.functional.interpolate(
+        torch.from_numpy(inverse)[:, None], size=(height, width), mode=mode, **aligned
+    )[:, 0].numpy()
+    # bicubic overshoots at edges, but nothing lies beyond infinity
+    return np.maximum(resized, 0) if units == "metric" else resized
+
+
+def constant_depth(source: str, value: float, frame: int | None) -> InputError:
+    """The complaint about a frame, or without one the whole clip, that is the same everywhere."""
+    where = "the whole clip" if frame is None else f"frame {frame}"
+    return InputError(source, "depth that varies", f"the constant {value:g} in {where}")
+
+
+def describe(
+    scale: NDArray[np.float64],
+    offset: NDArray[np.float64],
+    normalization: Normalization,
+    units: Units,
+    source: str,
+) -> dict[str, str | float]:
+    """What there is to say of a clip in a manifest."""
+    return {
+        "units": units,
+        "nearest_inverse_depth": float((offset + scale).max()),
+        "farthest_inverse_depth": float((offset - scale).min()),
+        "normalization": normalization,
+        "source": source,
+    }
 
 
 def pick_frames(length: int, num_frames: int, frame_stride: int = 1) -> list[int]:

@@ -1,0 +1,221 @@
+"""Plans -> latents -> frames: the networks of the pipeline, joined at the seam to the samplers."""
+
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL, DiffusionPipeline
+from torch import Tensor
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from makeyourvideo.errors import InputError
+from makeyourvideo.framing import Framing
+from makeyourvideo.models.autoencoder import decode, spatial_factor
+from makeyourvideo.models.unet import VideoUNet
+from makeyourvideo.planning import Plan
+from makeyourvideo.sampling import (
+    Predict,
+    Sampler,
+    SamplingStep,
+    Window,
+    WindowDone,
+    create_sampler,
+    draw_key,
+    frames_noise,
+    guided,
+    known_around,
+    sample,
+    sample_after,
+    sample_among,
+    sample_windows,
+    window_generator,
+)
+from makeyourvideo.structure.depth import DepthClip
+
+Around = Callable[[Predict, int], Predict]
+
+
+def _bare(predict: Predict, _window: int) -> Predict:
+    return predict
+
+
+class DenoisingPipeline(DiffusionPipeline):
+    """The part of `MakeYourVideoPipeline` that computes; it is told by plans what to do."""
+
+    unet: VideoUNet
+    vae: AutoencoderKL
+    text_encoder: CLIPTextModel
+    tokenizer: CLIPTokenizer
+    scheduler: Any
+
+    @torch.no_grad()
+    def denoise(
+        self,
+        plans: Sequence[Plan],
+        depths: Sequence[DepthClip],
+        generators: Sequence[torch.Generator],
+        around: Around = _bare,
+    ) -> Iterator[SamplingStep]:
+        """Sample a batch whose plans differ in nothing but text and depth; an event an evaluation.
+
+        Args:
+            plans: from `plan`, one a sample.
+            depths: the clips they were made for.
+            generators: one a sample; all of a sample's noise comes from its own.
+            around: called as `around(predict, 0)`; what it returns is asked in place of the network.
+
+        Raises:
+            InputError: the plans are for different shapes, or depth is constant where it is used.
+        """
+        shapes = {(plan.num_frames, plan.framing.height, plan.framing.width) for plan in plans}
+        if len(shapes) != 1:
+            raise InputError("depth", "clips that give videos of one shape", f"{sorted(shapes)}")
+        plan, frames = plans[0], range(plans[0].num_frames)
+        predict = self._predict(plans, depths, self._embed(plans), frames)
+        noise = self._noise(plan, [draw_key(own) for own in generators], frames)
+        yield from sample(around(predict, 0), self._sampler(plan), noise, generators, plan.eta)
+
+    @torch.no_grad()
+    def stream(
+        self,
+        plan: Plan,
+        depth: DepthClip,
+        generator: torch.Generator,
+        finished: MutableMapping[int, Tensor] | None = None,
+        paths: MutableMapping[int, Tensor] | None = None,
+        around: Around = _bare,
+    ) -> Iterator[SamplingStep | WindowDone]:
+        """Sample a video of any length window by window, in memory that does not grow with it.
+
+        Args:
+            plan: from `plan`, with windows.
+            depth: the clip it was made for; a `DepthFile` stays on the disk.
+            generator: all noise comes from it.
+            finished, paths: see `sample_windows`; what is in them is not made again.
+            around: called as `around(predict, window)` with each window's index, as in `denoise`.
+
+        Yields:
+            a `SamplingStep` for each evaluation and a `WindowDone` for each window, whose latents are for
+            `decode_latents`.
+        """
+        key, embeds = draw_key(generator), self._embed([plan])
+
+        def sample_one(window: Window, past: Tensor | None) -> Iterator[SamplingStep]:
+            predict = around(self._predict([plan], [depth], embeds, window.seen), window.index)
+            noise, own = self._noise(plan, [key], window.seen), window_generator(key, window.index)
+            return sample_after(predict, self._sampler(plan), noise, past, [own], plan.eta)
+
+        yield from sample_windows(plan.windows, sample_one, finished, paths)
+
+    @torch.no_grad()
+    def redo(
+        self,
+        plan: Plan,
+        depth: DepthClip,
+        generator: torch.Generator,
+        index: int,
+        finished: MutableMapping[int, Tensor],
+        around: Around = _bare,
+    ) -> Iterator[SamplingStep | WindowDone]:
+        """Make one window of a streamed video again, in between its neighbours; they stay as they are.
+
+        Args:
+            plan, depth, around: as for `stream`.
+            generator: the source of the window's new noise.
+            index: which window.
+            finished: the latents of the other windows; the new ones are put there.
+
+        Yields:
+            as `stream`, for that window.
+        """
+        key, window = draw_key(generator), plan.windows[index]
+        noise, own = self._noise(plan, [key], window.seen), window_generator(key, index)
+        predict = around(self._predict([plan], [depth], self._embed([plan]), window.seen), index)
+        if len(plan.windows) > 1:
+            known, is_known = known_around(window, plan.windows, finished)
+        else:
+            known, is_known = noise, torch.zeros(len(window.seen), dtype=torch.bool)
+        for event in sample_among(predict, self._sampler(plan), noise, known, is_known, [own], plan.eta):
+            event.window, event.windows = index, len(plan.windows)
+            yield event
+        made = event.latents[:, :, window.start - window.first : window.stop - window.first]
+        finished[index] = made
+        yield WindowDone(window, len(plan.windows), made)
+
+    def _embed(self, plans: Sequence[Plan]) -> Tensor:
+        """Text embeddings of a batch, the unconditional half first where there is one."""
+        texts = [plan.prompt for plan in plans]
+        if plans[0].guided:
+            texts = [plan.negative_prompt for plan in plans] + texts
+        return self.encode_prompt(texts).to(self.unet.device, self.unet.dtype)
+
+    def _predict(
+        self, plans: Sequence[Plan], depths: Sequence[DepthClip], embeds: Tensor, frames: range
+    ) -> Predict:
+        """The seam for some of the frames, guidance included."""
+        plan = plans[0]
+        depth = torch.stack([self.condition(*one, frames) for one in zip(plans, depths, strict=True)])
+        if plan.guided:  # the unconditional half keeps its depth: only the text is dropped
+            depth = torch.cat([depth, depth])
+        depth = depth.to(self.unet.device, self.unet.dtype)
+
+        def predict(latents: Tensor, timesteps: Tensor) -> Tensor:
+            conditioned = torch.cat([latents.to(depth.dtype), depth], dim=1)
+            return self.unet(conditioned, timesteps, embeds).sample.to(latents.dtype)
+
+        return guided(predict, plan.guidance_scale) if plan.guided else predict
+
+    def _sampler(self, plan: Plan) -> Sampler:
+        return create_sampler(type(self.scheduler).__name__, self.scheduler.config, plan.num_inference_steps)
+
+    def _noise(self, plan: Plan, keys: Sequence[int], frames: range) -> Tensor:
+        shape = (self.vae.config.latent_channels, *self._latent_size(plan.framing))
+        return frames_noise(shape, keys, frames).to(self.unet.device)
+
+    @torch.no_grad()
+    def encode_prompt(self, prompts: Sequence[str]) -> Tensor:
+        """Text features `(batch, tokens, cross_attention_dim)`, padded to the model's length."""
+        limit = self.tokenizer.model_max_length
+        tokens = self.tokenizer(
+            list(prompts), padding="max_length", truncation=True, max_length=limit, return_tensors="pt"
+        )
+        return self.text_encoder(tokens.input_ids.to(self.text_encoder.device)).last_hidden_state
+
+    @torch.no_grad()
+    def decode_latents(self, latents: Tensor, framing: Framing) -> Tensor:
+        """Frames `(batch, frames, 3, height, width)` in [0, 1], cropped to the size asked for."""
+        frames = decode(self.vae, latents.to(self.vae.dtype))
+        frames = frames[..., : framing.height, : framing.width].transpose(1, 2)
+        return (frames.float() / 2 + 0.5).clamp(0, 1)
+
+    @property
+    def size_multiple(self) -> int:
+        """The network's height and width in pixels are multiples of this."""
+        return spatial_factor(self.vae) * self.unet.size_multiple
+
+    def _latent_size(self, framing: Framing) -> tuple[int, int]:
+        factor = spatial_factor(self.vae)
+        return framing.padded_height // factor, framing.padded_width // factor
+
+    def depth_grid(self, framing: Framing) -> tuple[int, int]:
+        """Rows and columns of the depth that the network is shown."""
+        rows, columns = self._latent_size(framing)
+        patch = self.unet.config.depth_patch_size
+        return rows * patch, columns * patch
+
+    def condition(self, plan: Plan, depth: DepthClip, frames: range) -> Tensor:
+        """Depth as channels of the latents: `(depth_patch_size², len(frames), height, width)`.
+
+        Some of the frames get exactly what they would get among all of them.
+        """
+        patch, grid = self.unet.config.depth_patch_size, self.depth_grid(plan.framing)
+        inverse = depth.inverse_at([plan.frame_indices[frame] for frame in frames])
+        values = plan.normalized(plan.framing.place(inverse, grid, depth.units))
+        folded = torch.nn.functional.pixel_unshuffle(torch.from_numpy(values)[:, None], patch)
+        strength = torch.tensor(plan.depth_strength)
+        if plan.depth_mask is not None:
+            part = plan.depth_mask[frames.start : frames.stop]
+            mask = torch.from_numpy(plan.framing.place_mask(np.ascontiguousarray(part), grid))
+            strength = strength * torch.nn.functional.pixel_unshuffle(mask[:, None], patch)
+        return (folded * strength).transpose(0, 1)

@@ -1,0 +1,127 @@
+"""Settings -> a job: the depth read, the model looked at, everything settled that can be."""
+
+import json
+import warnings
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+
+from makeyourvideo.errors import unreadable_unless
+from makeyourvideo.model_folder import unknown_words
+from makeyourvideo.pipeline import BUNDLED_MODEL, MakeYourVideoPipeline
+from makeyourvideo.planning import Plan, is_streamed
+from makeyourvideo.sampling.schedulers import scheduler_class, takes_eta
+from makeyourvideo.settings import Settings, anchored, parse_settings
+from makeyourvideo.sources import read_mask, read_structure
+from makeyourvideo.structure.depth import DepthClip
+
+BUNDLED_EXAMPLES = Path(__file__).parent / "bundled" / "examples"
+
+
+@dataclass(frozen=True)
+class Job:
+    """Settings whose inputs have been read and checked; nothing heavy is loaded yet.
+
+    Attributes:
+        settings: with every number filled in and absolute paths.
+        depth: the clip as read.
+        plan: what the pipeline will do.
+        skeleton: the pipeline without weights.
+        warnings: what was odd about the inputs, a sentence each.
+        scratch: where the depth of a streamed run lies; it is gone when the job is.
+    """
+
+    settings: Settings
+    depth: DepthClip
+    plan: Plan
+    skeleton: MakeYourVideoPipeline
+    warnings: tuple[str, ...]
+    scratch: TemporaryDirectory[str] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def model_folder(self) -> Path:
+        """Where the weights are."""
+        return self.settings.model or BUNDLED_MODEL
+
+    @property
+    def fps(self) -> float:
+        """Frames a second of the written video."""
+        return self.settings.fps or self.skeleton.config.fps
+
+
+def prepare(settings: Settings, *, estimate: bool = True) -> Job:
+    """Read the depth, look at the model's configs, and settle everything that can be settled.
+
+    Args:
+        settings: what is asked for.
+        estimate: False leaves out the depth of a video, which takes a network's weights; such a job tells
+            what would happen, and is not to be run.
+
+    Raises:
+        InputError: anything about the settings, the depth or the model folder that would stop the run.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", UserWarning)
+        _tell_unknown_words(settings)
+        pipe = MakeYourVideoPipeline.without_weights(settings.model or BUNDLED_MODEL)
+        swap_scheduler(pipe, settings)
+        fps = settings.fps or pipe.config.fps
+        size = (pipe.config.height, pipe.config.width)
+        frames = settings.num_frames or pipe.config.num_frames
+        scratch = TemporaryDirectory(prefix="makeyourvideo.") if is_streamed(settings, frames) else None
+        depth, notes = read_structure(
+            settings,
+            fps=fps,
+            num_frames=pipe.config.num_frames,
+            size=size,
+            estimate=estimate,
+            scratch=None if scratch is None else Path(scratch.name),
+        )
+        mask = read_mask(settings, settings.num_frames or min(pipe.config.num_frames, depth.num_frames))
+        options = settings.model_copy(update={"frame_stride": None}) if settings.video else settings
+        plan = pipe.plan(settings.prompt, depth, settings.negative_prompt, options, mask)
+        plan = replace(plan, notes=(*notes, *plan.notes))
+    scheduler = type(pipe.scheduler).__name__
+    filled_in: dict[str, Any] = {
+        "num_frames": plan.num_frames,
+        "height": plan.framing.height,
+        "width": plan.framing.width,
+        "num_inference_steps": plan.num_inference_steps,
+        "guidance_scale": plan.guidance_scale,
+        "eta": plan.eta if takes_eta(scheduler) else None,
+        "depth_normalization": plan.depth_normalization,
+        "scheduler": scheduler,
+        "stream": bool(plan.windows),
+        "context": pipe.unet.config.causal_window if settings.context is None else settings.context,
+        "fps": fps,
+        "threads": settings.threads or torch.get_num_threads(),
+    }
+    seen = tuple(dict.fromkeys(str(warning.message) for warning in caught))
+    filled = anchored(settings, Path()).model_copy(update=filled_in)
+    return Job(filled, depth, plan, pipe, seen, scratch)
+
+
+def _tell_unknown_words(settings: Settings) -> None:
+    prompt = f"{settings.prompt} {settings.negative_prompt or ''}"
+    unknown = unknown_words(settings.model or BUNDLED_MODEL, prompt)
+    if unknown:
+        named = ", ".join(repr(word) for word in unknown)
+        warnings.warn(f"the model was never trained on {named}: it will guess", UserWarning, stacklevel=2)
+
+
+def example_settings() -> Settings:
+    """The settings of the example inside the package."""
+    example = BUNDLED_EXAMPLES / "demo.json"
+    with unreadable_unless(example, "the bundled example in JSON"):
+        return parse_settings(json.loads(example.read_text(encoding="utf-8")), example)
+
+
+def swap_scheduler(pipe: MakeYourVideoPipeline, settings: Settings) -> None:
+    """Give a pipeline the scheduler that the settings name, if any."""
+    if settings.scheduler is not None:
+        cls: Any = scheduler_class(settings.scheduler)
+        pipe.scheduler = cls.from_config(pipe.scheduler.config)

@@ -1,0 +1,176 @@
+"""A job -> its frames, as events: all at once or window by window, going on where an earlier run stopped."""
+
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from makeyourvideo.denoising import Around
+from makeyourvideo.job import Job
+from makeyourvideo.kept_work import KeptWork, remove
+from makeyourvideo.media import Frames, growing_video
+from makeyourvideo.pictures import evenly_chosen
+from makeyourvideo.pipeline import MakeYourVideoPipeline
+from makeyourvideo.pipeline_output import to_uint8
+from makeyourvideo.sampling import Predict, SamplingStep, TensorFolder, WindowDone, recorded
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the run begins: "loading the model", "sampling", "decoding" or "writing"."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """The run goes on where an earlier one stopped: after `done` of `total` evaluations."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Made:
+    """What there is when all frames are made.
+
+    Attributes:
+        video: the frames uint8 `(frames, height, width, 3)`, or the file that they were written to.
+        shown: those of the strip.
+        latents: the folder with the latents of each window, if there are windows.
+    """
+
+    video: Frames | Path
+    shown: Frames
+    latents: Path | None
+
+
+class Clock:
+    """Seconds taken by each stage."""
+
+    def __init__(self) -> None:
+        self._marks: list[tuple[str, float]] = []
+
+    def begins(self, name: str) -> Stage:
+        """Start the clock of a stage."""
+        self._marks.append((name, time.perf_counter()))
+        return Stage(name)
+
+    def stopped(self) -> dict[str, float]:
+        """Stop it; the stages and their seconds."""
+        ends = [start for _, start in self._marks[1:]] + [time.perf_counter()]
+        return {name: round(end - start, 3) for (name, start), end in zip(self._marks, ends, strict=True)}
+
+
+Making = Generator[Stage | Resumed | SamplingStep | WindowDone, None, Made]
+
+
+def shown_frames(job: Job) -> list[int]:
+    """Which frames the strip shows."""
+    return evenly_chosen(job.plan.num_frames, min(8, job.plan.num_frames))
+
+
+def make_at_once(pipe: MakeYourVideoPipeline, job: Job, kept: KeptWork, clock: Clock) -> Making:
+    """Sample all frames in one pass, then decode them."""
+    answers = kept.answers(0, 0)
+    if len(answers):
+        yield Resumed(len(answers), job.plan.evaluations)
+    yield clock.begins("sampling")
+
+    def around(predict: Predict, _window: int) -> Predict:
+        return recorded(predict, answers)
+
+    for event in pipe.denoise([job.plan], [job.depth], [_seeded(job.settings.seed)], around):
+        yield event
+    yield clock.begins("decoding")
+    (frames,) = to_uint8(pipe.decode_latents(event.latents, job.plan.framing))
+    return Made(frames, frames[shown_frames(job)], None)
+
+
+def make_in_windows(
+    pipe: MakeYourVideoPipeline, job: Job, kept: KeptWork, clock: Clock, earlier: Path | None = None
+) -> Making:
+    """Sample window by window, decoding and writing each as soon as it is final.
+
+    Args:
+        pipe: the model.
+        job: with windows.
+        kept: where everything is kept that a stopped run needs to go on.
+        clock: told of the stages.
+        earlier: the latents of a video that differs from this in the last redone window alone.
+    """
+    yield from _resumed(job, kept)
+    yield clock.begins("sampling")
+    reel = _Reel(pipe, job)
+    remove(kept.video)
+    with growing_video(kept.video, job.fps) as put:
+        finished = kept.finished(0)
+        if earlier is None:
+            events = pipe.stream(
+                job.plan, job.depth, _seeded(job.settings.seed), finished, kept.paths, _recording(kept, 0)
+            )
+            for event in _told(events, kept, 0):
+                if isinstance(event, WindowDone) and not job.settings.redone:
+                    put(reel.decoded(event.window.made, event.latents))
+                yield event
+        else:
+            finished = TensorFolder(earlier)
+        redone = list(enumerate(job.settings.redone, start=1))
+        for part, (index, seed) in redone if earlier is None else redone[-1:]:
+            kept.begin_part(part, finished, without=index)
+            finished = kept.finished(part)
+            if index not in finished:
+                events = pipe.redo(
+                    job.plan, job.depth, _seeded(seed), index, finished, _recording(kept, part)
+                )
+                yield from _told(events, kept, part)
+        if redone:
+            for window in job.plan.windows:
+                put(reel.decoded(window.made, finished[window.index]))
+    return Made(kept.video, np.stack(reel.shown), finished.folder)
+
+
+def _resumed(job: Job, kept: KeptWork) -> Iterator[Resumed]:
+    each = job.plan.evaluations // len(job.plan.windows)
+    done = kept.evaluations(0, each)
+    if done:
+        yield Resumed(done, job.plan.evaluations)
+
+
+def _recording(kept: KeptWork, part: int) -> Around:
+    def around(predict: Predict, window: int) -> Predict:
+        return recorded(predict, kept.answers(part, window))
+
+    return around
+
+
+def _told(
+    events: Iterator[SamplingStep | WindowDone], kept: KeptWork, part: int
+) -> Iterator[SamplingStep | WindowDone]:
+    for event in events:
+        if isinstance(event, WindowDone):
+            kept.forget_answers(part, event.window.index)
+        yield event
+
+
+class _Reel:
+    """Decodes windows, and keeps the frames that the strip shows."""
+
+    def __init__(self, pipe: MakeYourVideoPipeline, job: Job) -> None:
+        self._pipe, self._framing = pipe, job.plan.framing
+        self._wanted = shown_frames(job)
+        self.shown: list[NDArray[np.uint8]] = []
+
+    def decoded(self, frames: range, latents: Tensor) -> Frames:
+        (decoded,) = to_uint8(self._pipe.decode_latents(latents.to(self._pipe.device), self._framing))
+        self.shown += [decoded[frame - frames.start].copy() for frame in self._wanted if frame in frames]
+        return decoded
+
+
+def _seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
