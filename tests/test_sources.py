@@ -1,6 +1,7 @@
 """What the settings say about structure, read from files, videos and keyframes."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from makeyourvideo.errors import InputError
 from makeyourvideo.media import write_video
 from makeyourvideo.settings import Settings, parse_settings
 from makeyourvideo.sources import read_curve, read_mask, read_structure
+from makeyourvideo.structure.depth_file import DepthFile
+from tiny_model import moving_disc
 
 
 @pytest.fixture
@@ -88,3 +91,25 @@ def test_a_wrong_curve_is_one_line(tmp_path: Path, text: str) -> None:
     with pytest.raises(InputError, match=r"curve\.csv: expected") as caught:
         read_curve(tmp_path / "curve.csv", 4)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["video", "scene", "keyframes", "depth"])
+def test_with_a_scratch_folder_depth_is_on_disk_and_the_same(tmp_path: Path, video: Path, kind: str) -> None:
+    np.save(tmp_path / "a.npy", moving_disc(1, 32, 32))
+    np.save(tmp_path / "depth.npy", moving_disc(8, 32, 32))
+    (tmp_path / "scene.yaml").write_text("camera: orbit\nthings: [{shape: box, size: [1, 1, 1]}]\n")
+    given: dict[str, Any] = {
+        "video": {"video": video},
+        "scene": {"scene": tmp_path / "scene.yaml"},
+        "keyframes": {"keyframes": ((0, tmp_path / "a.npy"), (7, tmp_path / "a.npy"))},
+        "depth": {"depth": tmp_path / "depth.npy"},
+    }[kind]
+    asked: dict[str, Any] = {"fps": 5.0, "num_frames": 8, "size": (32, 32)}
+    (tmp_path / "scratch").mkdir()
+    whole, notes = read_structure(settings(**given), **asked)
+    stored, same_notes = read_structure(settings(**given), **asked, scratch=tmp_path / "scratch")
+    assert isinstance(stored, DepthFile)
+    assert same_notes == notes
+    assert stored.about == whole.about
+    frames = range(whole.num_frames)
+    assert np.array_equal(stored.inverse_at(frames), whole.inverse_at(frames))

@@ -41,8 +41,9 @@ def read_structure(
         num_frames: of the result, where the settings leave it open.
         size: height and width in pixels of a scene's depth, where the settings leave them open.
         estimate: False leaves a video's depth out: the clip has its shape alone.
-        scratch: a folder; where one is given, the depth of a video or a scene goes to a file in it, and that
-            of an .npz as we write it stays where it is, so that memory does not grow with the frames.
+        scratch: a folder; where one is given, depth goes to a file in it, from which it is read as it is
+            needed: of a video or a scene frame by frame, of other files after they are read. An .npz as
+            `DepthVideo.save` writes it is read where it is.
 
     Raises:
         InputError: the source is missing, unreadable, or gives no depth.
@@ -52,11 +53,12 @@ def read_structure(
         is_plain = not settings.inverted and settings.depth_kind == "inverse" and settings.depth_near is None
         if scratch and is_plain and is_saved_depth(settings.depth):
             return DepthFile(settings.depth), []
-        return _read(settings, settings.depth), []
+        return _set_aside(_read(settings, settings.depth), scratch), []
     if settings.video is not None:
         return _from_video(settings, settings.video, fps, wanted, scratch if estimate else None, estimate)
     if settings.keyframes:
-        return _from_keyframes(settings, fps, wanted)
+        made_up, notes = _from_keyframes(settings, fps, wanted)
+        return _set_aside(made_up, scratch), notes
     assert settings.scene is not None, "settings have one source"
     shot = film(
         settings.scene,
@@ -73,6 +75,13 @@ def read_structure(
         return shot.depth(), notes
     inverse = (np.reciprocal(frame) for frame in shot.stream())
     return _stored(scratch, inverse, "metric", str(shot.model.path), shot.fps), notes
+
+
+def _set_aside(depth: DepthVideo, scratch: Path | None) -> DepthClip:
+    if scratch is None:
+        return depth
+    depth.save(scratch / "depth.npz")
+    return DepthFile(scratch / "depth.npz")
 
 
 def _stored(

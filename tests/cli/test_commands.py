@@ -226,3 +226,68 @@ def test_ctrl_c_leaves_what_was_there(generate: list[object], depth_file: Path) 
     assert errors.splitlines()[-1] == "makeyourvideo: interrupted; nothing half-written"
     assert {path.name for path in folder.iterdir()} - {".out.mp4.resume"} == {"depth.npy", "out.mp4"}
     assert (folder / "out.mp4").read_text() == "precious"
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_command_says_how_to_go_on_and_does(
+    command: Command, generate: list[object], depth_file: Path, sent: signal.Signals, code: int
+) -> None:
+    """Real signals to a real process, in the middle of its second window."""
+    folder = depth_file.parent
+    arguments = ["--steps", 40, "--threads", 1, "--stream", "--window", 2, "-o", "out.mp4"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "makeyourvideo", *map(str, generate), *map(str, arguments)],
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job ignores it
+    )
+    while process.poll() is None and not list(folder.glob(".out.mp4.resume/answers-0-1/*")):
+        time.sleep(0.05)
+    process.send_signal(sent)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == code, errors
+    _, going_on, interrupted = errors.splitlines()
+    assert going_on.startswith("the same command again goes on from step ")
+    assert interrupted == "makeyourvideo: interrupted; nothing half-written"
+
+    result = command(*generate, *arguments)
+    assert result.code == 0, result.err
+    (step,) = [line for line in result.err.splitlines() if line.startswith("continuing from step ")]
+    done = int(step.split()[3])
+    assert 41 <= done < 80
+    assert step.endswith(" of 80")
+    assert command(*generate, *arguments[:-1], "straight.mp4").code == 0
+    assert Path("straight.mp4").read_bytes() == Path("out.mp4").read_bytes()
+
+
+def test_one_window_of_a_streamed_video_is_made_again(command: Command, generate: list[object]) -> None:
+    arguments = ["--stream", "--window", 2, "-o"]
+    result = command(*generate, *arguments, "out.webp")
+    assert result.code == 0, result.err
+    assert result.out.splitlines() == ["out.webp", "out.json", "out.png", "out.latents"]
+    assert result.err.splitlines() == [
+        "note: made in 2 windows of 2 frames: each sees 16 finished frames before it and 8 after it"
+    ]
+    redone = command("replay", "out.json", "--redo-window", 1, "--seed", 7)
+    assert redone.code == 0, redone.err
+    assert redone.out.splitlines()[0] == "out-redo.webp"
+    assert redone.out.splitlines()[-1] == "window 1 is made again with seed 7"
+    before, after = (read_video(Path(name))[0] for name in ("out.webp", "out-redo.webp"))
+    assert np.array_equal(before[:2], after[:2])
+    assert not np.array_equal(before[2:], after[2:])
+    assert command("replay", "out-redo.json").out.splitlines()[-1] == "the same bytes as out-redo.webp"
+    assert command("replay", "out.json", "--redo-window", 2).code == 1
+    assert command("replay", "out.json", "-o", "a.webp", "--seed", 2).code == 1
+
+
+def test_a_dry_run_of_a_streamed_video_tells_windows_and_evaluations(
+    command: Command, generate: list[object]
+) -> None:
+    result = command(*generate, "--dry-run", "--stream", "--window", 3, "-o", "out.mp4")
+    assert result.code == 0, result.err
+    facts = dict(line.strip().split("  ", 1) for line in result.out.splitlines())
+    assert facts["windows"] == "2 of 3 frames, up to 4 at once"
+    assert facts["sampling"] == "DDIMScheduler, 3 steps, 6 evaluations"
+    assert facts["files"] == "out.mp4, out.json, out.png, out.latents"
