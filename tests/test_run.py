@@ -92,7 +92,7 @@ def test_video_manifest_and_strip_stand_side_by_side(job: Job, tmp_path: Path) -
         "fps": 6.0,
         "threads": torch.get_num_threads(),
         "stream": False,
-        "window": 32,
+        "window": None,
         "context": 16,
         "lookahead": 8,
         "redone": (),

@@ -91,7 +91,8 @@ def test_long_videos_are_streamed_unless_it_is_refused(
         "made in 5 windows of 32 frames, because there are more than 128: "
         "each sees 16 finished frames before it and 8 after it"
     )
-    assert not pipe.plan("", long, "", Options(num_frames=129, stream=False)).windows
+    assert not pipe.plan("", long, "", Options(num_frames=129, stream=False, window=9)).windows
+    assert len(pipe.plan("", long, "", Options(num_frames=16, window=8)).windows) == 2
 
 
 def test_from_python_windows_come_one_by_one(pipe: MakeYourVideoPipeline, depth: DepthVideo) -> None:
@@ -174,6 +175,17 @@ def test_the_network_is_not_asked_again_and_other_settings_start_afresh(
     monkeypatch.setattr(DenoisingPipeline, "_predict", counted)
     finish(run(job, tmp_path / "more.mp4"))
     assert len(calls) == job.plan.evaluations - 4
+
+
+def test_what_a_power_failure_left_incomplete_is_made_again(job: Job, tmp_path: Path) -> None:
+    straight = finish(run(job, tmp_path / "straight.mp4"))
+    for damaged, done in (("paths/00000.safetensors", 0), ("answers-0-1/00000.safetensors", 4)):
+        output = tmp_path / damaged[:5] / "out.mp4"
+        stop_after(run(job, output), 4)
+        (output.parent / ".out.mp4.resume" / damaged).write_bytes(b"")
+        _, resumed, finished = evaluations(run(job, output))
+        assert [event.done for event in resumed] == [done] * bool(done)
+        assert finished.video.read_bytes() == straight.video.read_bytes()
 
 
 @pytest.mark.parametrize("window", [0, 1, 2])

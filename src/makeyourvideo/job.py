@@ -12,7 +12,7 @@ import torch
 from makeyourvideo.errors import unreadable_unless
 from makeyourvideo.model_folder import unknown_words
 from makeyourvideo.pipeline import BUNDLED_MODEL, MakeYourVideoPipeline
-from makeyourvideo.planning import Plan, is_streamed
+from makeyourvideo.planning import WINDOW, Plan, is_streamed
 from makeyourvideo.sampling.schedulers import scheduler_class, takes_eta
 from makeyourvideo.settings import Settings, anchored, parse_settings
 from makeyourvideo.sources import read_mask, read_structure
@@ -96,6 +96,7 @@ def prepare(settings: Settings, *, estimate: bool = True) -> Job:
         "depth_normalization": plan.depth_normalization,
         "scheduler": scheduler,
         "stream": bool(plan.windows),
+        "window": (settings.window or WINDOW) if plan.windows else None,
         "context": pipe.unet.config.causal_window if settings.context is None else settings.context,
         "fps": fps,
         "threads": settings.threads or torch.get_num_threads(),

@@ -20,17 +20,25 @@ class KeptWork:
     Args:
         output: the result.
         decides: all that decides it, as JSON.
+        windows: how many there are, 0 for one pass.
     """
 
-    def __init__(self, output: Path, decides: Mapping[str, Any]) -> None:
+    def __init__(self, output: Path, decides: Mapping[str, Any], windows: int) -> None:
         self.folder = output.absolute().with_name(f".{output.name}.resume")
         self.video = self.folder / f"video{output.suffix}"
         digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
         owner = self.folder / "digest"
-        if not owner.is_file() or owner.read_text() != digest:
+        is_ours = owner.is_file() and owner.read_text() == digest
+        if not (is_ours and self._is_whole(windows)):
             remove(self.folder)
             self.folder.mkdir(parents=True)
             owner.write_text(digest)
+
+    def _is_whole(self, windows: int) -> bool:
+        """Whether all is there to go on with, as it is unless the power failed."""
+        finished = list(self.finished(0))
+        needs_path = 0 < len(finished) < windows
+        return finished == list(range(len(finished))) and (not needs_path or finished[-1] in self.paths)
 
     def answers(self, part: int, window: int) -> TensorFolder:
         """The network's answers in a window; `part` counts how often windows were begun again."""

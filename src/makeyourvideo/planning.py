@@ -18,6 +18,9 @@ Floats = NDArray[np.float32]
 STREAM_ABOVE = 128
 """More frames than this are made in windows, unless it is asked for otherwise."""
 
+WINDOW = 32
+"""New frames of a window, unless it is asked for otherwise."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -91,7 +94,9 @@ def plan_frames(depth: DepthClip, options: Options, trained_frames: int) -> tupl
 
 def is_streamed(options: Options, num_frames: int) -> bool:
     """Whether a video of so many frames is made in windows: as asked, or by its length."""
-    return num_frames > STREAM_ABOVE if options.stream is None else options.stream
+    if options.stream is not None:
+        return options.stream
+    return options.window is not None or num_frames > STREAM_ABOVE
 
 
 def plan_windows(
@@ -100,11 +105,13 @@ def plan_windows(
     """The windows of a run, if it has any, and what there is to say about them."""
     if not is_streamed(options, num_frames):
         return (), []
+    window = options.window or WINDOW
     context = causal_window if options.context is None else options.context
-    windows = tuple(cut_windows(num_frames, options.window, context, options.lookahead))
-    why = f", because there are more than {STREAM_ABOVE}" if options.stream is None else ""
+    windows = tuple(cut_windows(num_frames, window, context, options.lookahead))
+    is_asked = options.stream or options.window
+    why = "" if is_asked else f", because there are more than {STREAM_ABOVE}"
     said = (
-        f"made in {len(windows)} windows of {options.window} frames{why}: "
+        f"made in {len(windows)} windows of {window} frames{why}: "
         f"each sees {context} finished frames before it and {options.lookahead} after it"
     )
     return windows, [said]

@@ -67,6 +67,7 @@ def with_window_redone(
     if manifest.latents is None:
         raise InputError("redo_window", "a video made with --stream", f"{manifest.video}, made in one pass")
     assert settings.num_frames is not None, "manifests have every number filled in"
+    assert settings.window is not None, "those of streamed videos have this, too"
     windows = -(-settings.num_frames // settings.window)
     if not 0 <= window < windows:
         raise InputError("redo_window", f"between 0 and {windows - 1}", str(window))

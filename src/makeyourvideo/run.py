@@ -80,7 +80,7 @@ def run(
     with _threads(job.settings.threads):
         yield clock.begins("loading the model")
         inputs_sha256 = _inputs_sha256(job)
-        kept = KeptWork(output, _what_decides(job, inputs_sha256, earlier))
+        kept = KeptWork(output, _what_decides(job, inputs_sha256, earlier), len(job.plan.windows))
         if pipe is None:
             pipe = MakeYourVideoPipeline.from_pretrained(job.model_folder, depth_estimator=None)
         swap_scheduler(pipe, job.settings)

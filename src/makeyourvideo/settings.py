@@ -33,8 +33,8 @@ class Options(BaseModel):
         depth_strength: how far the normalised depth stands out from its neutral middle: 1 is the depth as
             it is, 0 leaves everything to the text (for models that were trained with depth left out).
         stream: whether the frames are made window by window, in memory that does not grow with their
-            number; by default where there are more than `planning.STREAM_ABOVE`.
-        window: new frames of each window.
+            number; by default where there are more than `planning.STREAM_ABOVE`, or `window` is given.
+        window: new frames of each window, by default `planning.WINDOW`.
         context: finished frames before them that a window sees; by default as many as the network's
             attention reaches.
         lookahead: frames after them that it sees; made for their sake, and thrown away.
@@ -52,7 +52,7 @@ class Options(BaseModel):
     depth_normalization: Normalization | None = None
     depth_strength: float = Field(1, ge=0, le=1)
     stream: bool | None = None
-    window: int = Field(32, ge=1)
+    window: int | None = Field(None, ge=1)
     context: int | None = Field(None, ge=0)
     lookahead: int = Field(8, ge=0)
 

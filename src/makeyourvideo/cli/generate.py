@@ -56,7 +56,7 @@ def generate(
         bool | None,
         Option(
             "--stream/--no-stream",
-            help="Make the video window by window, in constant memory; without it, where it is long.",
+            help="Make the video window by window, in constant memory; without it, above 128 frames.",
         ),
     ] = None,
     window: Annotated[int | None, Option(help="New frames of each window.")] = None,
@@ -122,7 +122,7 @@ def generate(
         "fps": fps,
         "threads": threads,
         "stream": stream,
-        **({} if window is None else {"window": window}),
+        "window": window,
     }
     job = prepare_aloud(parse_settings(settings), estimate=not dry_run)
     if dry_run:

@@ -21,7 +21,7 @@ def replay(
         int | None, Option(help="Of a streamed video, make only this window again, the first being 0.")
     ] = None,
     seed: Annotated[
-        int | None, Option(help="Of that window's noise; without it, one that was not used yet.")
+        int | None, Option(min=0, help="Of that window's noise; without it, one that was not used yet.")
     ] = None,
     force: Annotated[bool, Option("--force", help="Replace existing results.")] = False,
 ) -> None:

@@ -97,13 +97,16 @@ def sample_windows(
         finished: latents of finished windows by index; each new one is put there. Without it, none is kept.
         paths: the paths at the end of windows by index, `(evaluations, batch, channels, frames, height,
             width)`; only the latest stays there. Whoever hands in `finished` to go on later hands it in, too.
+
+    Raises:
+        KeyError: a window is to be made, and the path of the one before it is not there.
     """
     latents = {} if finished is None else finished
     paths = {} if paths is None else paths
     for window, following in zip(windows, [*windows[1:], None], strict=True):
         if window.index not in latents:
             path = []
-            for event in sample(window, paths.get(window.index - 1)):
+            for event in sample(window, paths[window.index - 1] if window.index else None):
                 event.window, event.windows = window.index, len(windows)
                 yield event
                 path.append(event.latents[:, :, : window.stop - window.first])
