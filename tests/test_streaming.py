@@ -104,6 +104,9 @@ def test_from_python_windows_come_one_by_one(pipe: MakeYourVideoPipeline, depth:
         (1, 2, 3, 32, 32)
     ] * 2
     assert [event.window for event in events if isinstance(event, SamplingStep)] == [0, 0, 0, 1, 1, 1]
+    at_once = pipe.plan("a ball", depth, "", Options())
+    with pytest.raises(InputError, match="plan: expected one with windows"):
+        next(pipe.stream(at_once, depth, torch.Generator()))
 
 
 @pytest.mark.parametrize("name", ["out.mp4", "out.gif", "out"])
@@ -205,6 +208,15 @@ def test_a_window_made_again_leaves_the_others_as_they_were(
 
     again = finish(run(prepare(read_manifest(redone.manifest_file).settings), tmp_path / "again.webp"))
     check_same(redone.manifest, again)
+
+
+def test_the_only_window_made_again_is_the_video_of_another_seed(settings: Settings, tmp_path: Path) -> None:
+    whole = settings.model_copy(update={"window": 11})
+    first = finish(run(prepare(whole), tmp_path / "out.mp4"))
+    redo, latents = with_window_redone(first.manifest, tmp_path, 0, 8)
+    redone = finish(run(prepare(redo), tmp_path / "redone.mp4", earlier=latents))
+    other = finish(run(prepare(whole.model_copy(update={"seed": 8})), tmp_path / "other.mp4"))
+    assert redone.video.read_bytes() == other.video.read_bytes()
 
 
 def test_windows_may_be_made_again_one_after_the_other_in_place_and_after_a_stop(

@@ -22,6 +22,7 @@ from makeyourvideo.sampling import (
     WindowDone,
     create_sampler,
     draw_key,
+    faded_noise,
     frames_noise,
     guided,
     known_around,
@@ -98,7 +99,12 @@ class DenoisingPipeline(DiffusionPipeline):
         Yields:
             a `SamplingStep` for each evaluation and a `WindowDone` for each window, whose latents are for
             `decode_latents`.
+
+        Raises:
+            InputError: the plan has no windows.
         """
+        if not plan.windows:
+            raise InputError("plan", "one with windows (stream=True)", "one for all frames at once")
         key, embeds = draw_key(generator), self._embed([plan])
 
         def sample_one(window: Window, past: Tensor | None) -> Iterator[SamplingStep]:
@@ -115,27 +121,28 @@ class DenoisingPipeline(DiffusionPipeline):
         depth: DepthClip,
         generator: torch.Generator,
         index: int,
+        anew: torch.Generator,
         finished: MutableMapping[int, Tensor],
         around: Around = _bare,
     ) -> Iterator[SamplingStep | WindowDone]:
         """Make one window of a streamed video again, in between its neighbours; they stay as they are.
 
         Args:
-            plan, depth, around: as for `stream`.
-            generator: the source of the window's new noise.
+            plan, depth, generator, around: as for `stream`, when the video was made.
             index: which window.
+            anew: the source of the window's new noise.
             finished: the latents of the other windows; the new ones are put there.
 
         Yields:
             as `stream`, for that window.
         """
-        key, window = draw_key(generator), plan.windows[index]
-        noise, own = self._noise(plan, [key], window.seen), window_generator(key, index)
-        predict = around(self._predict([plan], [depth], self._embed([plan]), window.seen), index)
-        if len(plan.windows) > 1:
-            known, is_known = known_around(window, plan.windows, finished)
-        else:
-            known, is_known = noise, torch.zeros(len(window.seen), dtype=torch.bool)
+        window, embeds = plan.windows[index], self._embed([plan])
+        known, is_known = known_around(window, plan.windows, finished)
+        key, new_key = draw_key(generator), draw_key(anew)
+        before, new = (self._noise(plan, [one], window.seen) for one in (key, new_key))
+        noise = faded_noise(before, new, is_known)
+        own = window_generator(new_key, index)
+        predict = around(self._predict([plan], [depth], embeds, window.seen), index)
         for event in sample_among(predict, self._sampler(plan), noise, known, is_known, [own], plan.eta):
             event.window, event.windows = index, len(plan.windows)
             yield event

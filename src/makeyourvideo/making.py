@@ -126,7 +126,13 @@ def make_in_windows(
             finished = kept.finished(part)
             if index not in finished:
                 events = pipe.redo(
-                    job.plan, job.depth, _seeded(seed), index, finished, _recording(kept, part)
+                    job.plan,
+                    job.depth,
+                    _seeded(job.settings.seed),
+                    index,
+                    _seeded(seed),
+                    finished,
+                    _recording(kept, part),
                 )
                 yield from _told(events, kept, part)
         if redone:

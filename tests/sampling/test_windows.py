@@ -13,6 +13,7 @@ from makeyourvideo.sampling import (
     WindowDone,
     create_sampler,
     cut_windows,
+    faded_noise,
     frames_noise,
     known_around,
     sample,
@@ -129,3 +130,16 @@ def test_no_more_is_kept_than_the_next_window_sees() -> None:
         assert len(paths) <= 1
         assert event.latents.shape[2] <= 12
     assert not paths
+
+
+def test_noise_made_anew_passes_into_the_old_towards_known_frames() -> None:
+    before, new = (frames_noise((4, 16, 16), [key], range(30)) for key in (1, 2))
+    is_known = torch.tensor([True] * 2 + [False] * 26 + [True] * 2)
+    noise = faded_noise(before, new, is_known)
+    assert torch.equal(noise[:, :, is_known], before[:, :, is_known])
+    assert torch.equal(noise[:, :, 9:21], new[:, :, 9:21])
+    apart = (noise - before).pow(2).mean(dim=(0, 1, 3, 4)).sqrt()
+    assert (apart[1:10].diff() > 0).all()
+    assert (apart[20:29].diff() < 0).all()
+    assert (noise.std(dim=(0, 1, 3, 4)) - 1).abs().max() < 0.1
+    assert torch.equal(faded_noise(before, new, torch.zeros(30, dtype=torch.bool)), new)

@@ -10,6 +10,9 @@ from makeyourvideo.sampling.guidance import Predict
 from makeyourvideo.sampling.loop import SamplingStep, sample
 from makeyourvideo.sampling.schedulers import Sampler
 
+FADE = 8
+"""Frames over which a window that is made again departs from what it was."""
+
 
 @dataclass(frozen=True)
 class Window:
@@ -152,26 +155,36 @@ def known_around(
     Returns:
         latents `(batch, channels, frames, height, width)` of all that the window sees, zero where they are
         not known, and bool `(frames,)`, where they are.
-
-    Raises:
-        KeyError: nothing around it is finished.
     """
-    parts = {}
+    is_known = torch.zeros(len(window.seen), dtype=torch.bool)
+    known = torch.zeros(1, 1, len(window.seen), 1, 1)
     for other in windows:
         shared = range(max(other.start, window.first), min(other.stop, window.last))
         if shared and other.index != window.index and other.index in finished:
-            parts[shared] = finished[other.index][
-                :, :, shared.start - other.start : shared.stop - other.start
-            ]
-    if not parts:
-        raise KeyError(window.index)
-    batch, channels, _, height, width = next(iter(parts.values())).shape
-    known = torch.zeros(batch, channels, len(window.seen), height, width)
-    is_known = torch.zeros(len(window.seen), dtype=torch.bool)
-    for shared, latents in parts.items():
-        here = slice(shared.start - window.first, shared.stop - window.first)
-        known[:, :, here], is_known[here] = latents, True
+            latents = finished[other.index]
+            if not is_known.any():
+                batch, channels, _, height, width = latents.shape
+                known = latents.new_zeros(batch, channels, len(window.seen), height, width)
+            here = slice(shared.start - window.first, shared.stop - window.first)
+            known[:, :, here] = latents[:, :, shared.start - other.start : shared.stop - other.start]
+            is_known[here] = True
     return known, is_known
+
+
+def faded_noise(before: Tensor, new: Tensor, is_known: Tensor) -> Tensor:
+    """New noise that passes into the old one over `FADE` frames towards the known frames of a clip.
+
+    So what is made anew grows out of what was there, and does not start at a cut. It is unit normal noise.
+
+    Args:
+        before, new: noise `(batch, channels, frames, height, width)`.
+        is_known: bool `(frames,)`.
+    """
+    frames = torch.arange(len(is_known))
+    distances = (frames[:, None] - frames[is_known]).abs()
+    nearest = distances.amin(dim=1) if is_known.any() else frames + FADE
+    share = (nearest / FADE).clamp(max=1).to(new).view(-1, 1, 1)
+    return share.sqrt() * new + (1 - share).sqrt() * before
 
 
 def sample_among(
@@ -191,11 +204,12 @@ def sample_among(
 
     Args:
         predict, sampler, noise, generators, eta: as for `sample`.
-        known: finished latents, shaped like `noise`; only those of known frames are looked at.
+        known: finished latents, shaped like `noise` where there are any; only those of known frames are
+            looked at.
         is_known: bool `(frames,)`.
     """
     timesteps = sampler.scheduler.timesteps
-    known, at_known = known.to(noise), is_known.to(noise.device).view(-1, 1, 1)
+    known, at_known = known.to(noise).expand_as(noise), is_known.to(noise.device).view(-1, 1, 1)
     for event in sample(predict, sampler, noise, generators, eta):
         level = known
         if event.step + 1 < event.total:
