@@ -109,6 +109,7 @@ def test_depth_of_a_block_out_and_a_video_from_it(command, model_folder) -> None
     read = command("generate", *asked, "--depth", "depth.npz", "-o", "b.mp4")
     assert read.code == 0, read.err
     assert Path("a.mp4").read_bytes() == Path("b.mp4").read_bytes()
+    assert "fps: expected above 0" in command("depth", "scene.yaml", "-o", "c.npz", "--fps", 0).err
     wrong = command("depth", "scene.yaml", "-o", "c.npz", "--camera", "dolly")
     assert wrong.code == 1
     assert "scene.yaml: expected a block-out with its own camera and times" in wrong.err

@@ -64,7 +64,7 @@ def depth(
         shot = film(
             source,
             num_frames=num_frames,
-            fps=fps or 8.0,
+            fps=8.0 if fps is None else fps,
             height=height,
             width=width,
             camera=camera,

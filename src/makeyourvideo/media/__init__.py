@@ -12,13 +12,14 @@ from makeyourvideo.media.images import (
     write_image,
 )
 from makeyourvideo.media.reading import VIDEO_SUFFIXES, Luma, iterate_video, read_luma, read_video, video_rate
-from makeyourvideo.media.writing import check_video_path, write_gray_video, write_video
+from makeyourvideo.media.writing import check_fps, check_video_path, write_gray_video, write_video
 
 __all__ = [
     "MAX_BYTES",
     "VIDEO_SUFFIXES",
     "Frames",
     "Luma",
+    "check_fps",
     "check_unpacked",
     "check_video_path",
     "iterate_video",

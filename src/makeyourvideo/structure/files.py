@@ -14,6 +14,7 @@ from makeyourvideo.media import (
     MAX_BYTES,
     VIDEO_SUFFIXES,
     Luma,
+    check_fps,
     read_folder,
     read_gray_image,
     read_luma,
@@ -66,10 +67,12 @@ def read_depth(
 
     Raises:
         InputError: missing, unreadable, cut short or too large files, mixed formats or sizes, no frames, NaN,
-            constant depth, contradicting flags.
+            constant depth, contradicting flags, an impossible rate.
     """
     flags = Convention(kind=kind, inverted=inverted, near=near, far=far)
     check_flags(path, flags)
+    if fps is not None:
+        check_fps(fps)
     samples, stated, rate = read_samples(path, flags, max_bytes)
     if isinstance(samples, DepthVideo):
         if inverted or near or far or (kind, samples.units) == ("metric", "relative"):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from makeyourvideo.errors import InputError
-from makeyourvideo.media import VIDEO_SUFFIXES, iterate_video, read_video, video_rate
+from makeyourvideo.media import VIDEO_SUFFIXES, check_fps, iterate_video, read_video, video_rate
 from makeyourvideo.structure.estimators import Estimator
 from makeyourvideo.structure.steadying import steadied
 
@@ -50,8 +50,8 @@ def pick_from_video(
     """
     if frame_stride is not None and frame_stride < 1:
         raise InputError("frame_stride", "at least 1", str(frame_stride))
-    if fps is not None and not 0 < fps <= 1000:
-        raise InputError("fps", "above 0 and at most 1000", f"{fps:g}")
+    if fps is not None:
+        check_fps(fps)
     if path.suffix.lower() in VIDEO_SUFFIXES:
         timed, rate = iterate_video(path), video_rate(path)
     else:

@@ -9,7 +9,7 @@ import yaml
 from numpy.typing import NDArray
 
 from makeyourvideo.errors import InputError, unreadable_unless
-from makeyourvideo.media import MAX_BYTES
+from makeyourvideo.media import MAX_BYTES, check_fps
 from makeyourvideo.structure.scenes.blockout_form import Blockout, MeshFile, Thing
 from makeyourvideo.structure.scenes.cameras import Cameras
 from makeyourvideo.structure.scenes.inputs import beside, read_bounded, validated
@@ -48,8 +48,10 @@ def film_blockout(
         InputError: what is wrong, with the file and the key.
     """
     form = read_blockout(path)
-    fps = fps or form.fps
-    seconds = frame_times(num_frames or max(round(form.duration * fps), 1), fps)
+    fps = form.fps if fps is None else fps
+    check_fps(fps)
+    count = max(round(form.duration * fps), 1) if num_frames is None else num_frames
+    seconds = frame_times(count, fps)
     check_size(path, height, width, max_bytes)
     placed = _place(path, form, max_bytes)
     model = BlockoutModel(path, placed)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from makeyourvideo.errors import InputError
-from makeyourvideo.media import MAX_BYTES, check_unpacked
+from makeyourvideo.media import MAX_BYTES, check_fps, check_unpacked
 from makeyourvideo.structure.depth import DepthVideo, Normalization
 from makeyourvideo.structure.scenes.cameras import Cameras
 from makeyourvideo.structure.scenes.casting import SceneCaster
@@ -90,8 +90,7 @@ def frame_times(num_frames: int, fps: float, start: float = 0.0) -> Floats:
     """
     if not 1 <= num_frames <= _MAX_FRAMES:
         raise InputError("num_frames", f"1 to {_MAX_FRAMES}", str(num_frames))
-    if not (np.isfinite(fps) and fps > 0):
-        raise InputError("fps", "a number above 0", f"{fps:g}")
+    check_fps(fps)
     if not np.isfinite(start):
         raise InputError("start", "a finite time in seconds", f"{start:g}")
     return start + np.arange(num_frames) / fps
