@@ -82,7 +82,7 @@ def test_strength_over_time_and_space(tmp_path: Path) -> None:
     assert read_mask(settings(depth="d.npy"), 6) is None
 
 
-@pytest.mark.parametrize("text", ["", "0 1", "0, 2", "3, 1\n2, 1", "a, b"])
+@pytest.mark.parametrize("text", ["", "0 1", "0, 2", "3, 1\n2, 1", "a, b", "nan, 1", "0, nan"])
 def test_a_wrong_curve_is_one_line(tmp_path: Path, text: str) -> None:
     (tmp_path / "curve.csv").write_text(text)
     with pytest.raises(InputError, match=r"curve\.csv: expected") as caught:

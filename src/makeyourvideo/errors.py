@@ -23,12 +23,15 @@ class InputError(ValueError):
 
 
 @contextmanager
-def unreadable_unless(subject: str | Path, expected: str) -> Iterator[None]:
-    """Turn whatever a parser raises over bad bytes into an `InputError` about `subject`."""
+def unreadable_unless(subject: str | Path, expected: str, found: str | None = None) -> Iterator[None]:
+    """Turn whatever a parser raises over bad bytes into an `InputError` about `subject`.
+
+    `found` stands in for a parser's own words where those would tell people nothing.
+    """
     try:
         yield
     except (InputError, MemoryError):
         raise
     except Exception as error:  # parsers of hostile bytes raise anything
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        reason = getattr(error, "strerror", None) or found or str(error) or type(error).__name__
         raise InputError(subject, expected, " ".join(str(reason).split())) from error

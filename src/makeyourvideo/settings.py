@@ -42,9 +42,9 @@ class Options(BaseModel):
     width: int | None = None
     num_inference_steps: int | None = None
     guidance_scale: float | None = Field(None, allow_inf_nan=False)
-    eta: float | None = Field(None, ge=0, le=1)
+    eta: float | None = Field(None, ge=0, le=1, allow_inf_nan=False)
     depth_normalization: Normalization | None = None
-    depth_strength: float = Field(1, ge=0, le=1)
+    depth_strength: float = Field(1, ge=0, le=1, allow_inf_nan=False)
 
 
 class Settings(Options):
@@ -93,7 +93,7 @@ class Settings(Options):
     model: Path | None = None
     scheduler: str | None = None
     seed: int = Field(0, ge=0, lt=2**63)
-    fps: float | None = Field(None, gt=0, le=1000)
+    fps: float | None = Field(None, gt=0, le=1000, allow_inf_nan=False)
     threads: int | None = Field(None, ge=1)
 
     @model_validator(mode="after")

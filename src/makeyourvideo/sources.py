@@ -139,7 +139,8 @@ def read_curve(path: Path, num_frames: int) -> Mask:
                 raise InputError(
                     path, 'lines of "frame, strength"', f"line {number}: {line[:80]!r}"
                 ) from None
-            if not 0 <= strength <= 1 or (points and frame <= points[-1][0]):
+            rises = np.isfinite(frame) and (not points or frame > points[-1][0])
+            if not (0 <= strength <= 1 and rises):
                 raise InputError(path, "rising frames and strengths from 0 to 1", f"line {number}: {line!r}")
             points.append((frame, strength))
     if not points:

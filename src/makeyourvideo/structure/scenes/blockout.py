@@ -118,7 +118,13 @@ def read_blockout(path: Path) -> Blockout:
     """
     content = read_bounded(path, "a YAML file that blocks out a scene", _MAX_YAML_BYTES)
     with unreadable_unless(path, "a YAML file that blocks out a scene"):
-        form = yaml.safe_load(content)
+        try:
+            form = yaml.safe_load(content)
+        except yaml.MarkedYAMLError as error:
+            line = 1 if error.problem_mark is None else error.problem_mark.line + 1
+            raise InputError(path, "YAML", f"an error in line {line} ({error.problem})") from error
+        except yaml.reader.ReaderError as error:
+            raise InputError(path, "YAML", f"what is no text at position {error.position}") from error
     return validated(path, Blockout, form)
 
 
