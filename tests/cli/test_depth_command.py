@@ -84,6 +84,23 @@ def test_strength_from_a_curve_and_a_mask(command, video, model_folder) -> None:
     assert json.loads(Path("faded.json").read_text())["settings"]["depth_curve"] == "curve.csv"
 
 
+def test_a_mask_of_another_shape_is_named(command, model_folder) -> None:
+    write_video(Path("mask"), np.full((1, 32, 64, 3), 255, np.uint8), 8.0)
+    asked = (
+        "--prompt",
+        "a ball",
+        "--model",
+        model_folder,
+        "--depth",
+        "depth.npy",
+        "-o",
+        "a.mp4",
+        "--dry-run",
+    )
+    result = command("generate", *asked, "--depth-mask", "mask")
+    assert result.err == "makeyourvideo: mask: depth_mask: expected the shape of 32x32, found 32x64\n"
+
+
 BLOCKOUT = """
 fps: 8
 duration: 1
