@@ -3,40 +3,60 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from makeyourvideo.errors import InputError
-from makeyourvideo.media import VIDEO_SUFFIXES, Frames, video_rate, write_image, write_video
+from makeyourvideo.media import Frames, write_image, write_video
 from makeyourvideo.outputs import check_free
 from makeyourvideo.pictures import drawn_depth, strip
 from makeyourvideo.structure.convention import Kind
 from makeyourvideo.structure.depth import DepthVideo, Units
-from makeyourvideo.structure.estimators import load_estimator
 from makeyourvideo.structure.export import DEPTH_SUFFIXES, FramesAs, write_depth
 from makeyourvideo.structure.files import read_depth
-from makeyourvideo.structure.scenes import Shot
+from makeyourvideo.structure.filming import BLOCKOUT_SUFFIXES, is_scene
+from makeyourvideo.structure.picking import PickedFrames, check_pictures
+from makeyourvideo.structure.scenes import SCENE_SUFFIXES, Shot
 from makeyourvideo.structure.streaming import save_streamed
-from makeyourvideo.structure.video import count_frames, estimate_frames, pick_from_video
 
 _PREVIEW_FRAMES = 64
 
 
-def check_depth_outputs(output: Path, preview: bool, force: bool) -> list[Path]:
+def check_depth_outputs(
+    output: Path, preview: bool = False, frames_as: FramesAs | None = None, force: bool = False
+) -> list[Path]:
     """The depth and, with a preview, its strip and video; call it before any long work.
 
     Raises:
-        InputError: an unknown suffix, or one of them exists and `force` is false.
+        InputError: an unknown suffix, a format of frames for what is no folder, or one of them exists and
+            `force` is false.
     """
     if output.suffix.lower() not in DEPTH_SUFFIXES:
         known = ", ".join(suffix for suffix in DEPTH_SUFFIXES if suffix)
         raise InputError(output, f"{known} or no suffix (a folder)", output.suffix)
+    if frames_as and output.suffix:
+        raise InputError(output, "a folder beside --frames-as", output.suffix)
     shown = (output.with_name(f"{output.stem}.preview{suffix}") for suffix in (".png", ".mp4"))
     files = [output, *(shown if preview else ())]
     for file in files:
         check_free(file, force)
     return files
+
+
+def source_kind(source: Path, kind: Kind | None) -> Literal["depth", "scene", "video"]:
+    """What a source of depth is: depth, where its kind is said; a 3D scene by its suffix; else a video.
+
+    Raises:
+        InputError: nothing there, none of them, or depth whose kind is not said.
+    """
+    if kind is not None:
+        return "depth"
+    if is_scene(source):
+        return "scene"
+    check_pictures(source, also=(*SCENE_SUFFIXES, *BLOCKOUT_SUFFIXES))
+    return "video"
 
 
 @dataclass(frozen=True)
@@ -87,30 +107,20 @@ def film_depth(shot: Shot, target: Target) -> Iterator[tuple[int, int]]:
 
 
 def estimate_depth(
-    source: Path,
-    target: Target,
-    estimator: str | None = None,
-    fps: float | None = None,
-    frame_stride: int | None = None,
-) -> Iterator[tuple[int, int]]:
-    """Estimate the depth of a video, one steady scale throughout; yields (frames done, in all).
+    picked: PickedFrames, target: Target, estimator: str | None = None
+) -> Iterator[tuple[int, int | None]]:
+    """Estimate the depth of a video, one steady scale throughout; yields (frames done, about so many in all).
 
     Raises:
         InputError: the video or the estimator cannot be read, or the target exists.
     """
-    frames = pick_from_video(source, fps=fps, frame_stride=frame_stride)  # refuses odd numbers at once
-    rate = video_rate(source) if source.suffix.lower() in VIDEO_SUFFIXES else None
-    length = count_frames(source)
-    if frame_stride is not None:
-        total, rate = -(-length // max(frame_stride, 1)), rate and rate / max(frame_stride, 1)
-    elif fps is not None and rate is not None:
-        total, rate = int(np.ceil(length / rate * fps - 1e-6)), fps
-    else:
-        total = length
-    yield 0, total
+    # here, because they take seconds to import, and bad videos are refused where frames are picked
+    from makeyourvideo.structure.estimators import load_estimator
+    from makeyourvideo.structure.video import estimate_frames
+
     loaded = load_estimator(estimator)
-    saved = target.save(estimate_frames(frames, loaded), loaded.units, source, rate)
-    yield from ((done, max(total, done)) for done in saved)
+    saved = target.save(estimate_frames(picked, loaded), loaded.units, picked.path, picked.fps)
+    yield from ((done, picked.stated and max(picked.stated, done)) for done in saved)
 
 
 def write_preview(

@@ -167,6 +167,17 @@ def parse_settings(content: Mapping[str, Any], source: Path | None = None) -> Se
     return anchored(settings, source.parent) if source else settings
 
 
+def check_there(settings: Settings) -> None:
+    """Refuse inputs that are not there, before anything heavy is loaded to read them.
+
+    Raises:
+        InputError: the first that is missing; the model's folder is looked at where models are.
+    """
+    for name, path in settings.inputs.items():
+        if name != "model" and not path.exists():
+            raise InputError(path, f"a file or folder for {name}", "nothing there")
+
+
 def anchored(settings: Settings, home: Path) -> Settings:
     """The same settings with paths that are relative to `home` made absolute."""
     return settings.with_paths(lambda path: (home / path).resolve(), home)

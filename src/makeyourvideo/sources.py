@@ -15,7 +15,8 @@ from makeyourvideo.structure.estimators import load_estimator
 from makeyourvideo.structure.files import read_depth, read_fractions
 from makeyourvideo.structure.filming import film
 from makeyourvideo.structure.keyframes import interpolate_keyframes
-from makeyourvideo.structure.video import count_frames, estimate_frames, pick_from_video
+from makeyourvideo.structure.picking import count_frames, pick_from_video
+from makeyourvideo.structure.video import estimate_frames
 
 
 def read_structure(
