@@ -84,6 +84,57 @@ def test_strength_from_a_curve_and_a_mask(command, video, model_folder) -> None:
     assert json.loads(Path("faded.json").read_text())["settings"]["depth_curve"] == "curve.csv"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("in.mp4", "--camera", "orbit"), "in.mp4: expected a 3D scene beside --camera, found a video"),
+        (("in.mp4", "--num-frames", 16), "in.mp4: expected a 3D scene beside --num-frames, found a video"),
+        (("in.mp4", "--start", 0), "in.mp4: expected a 3D scene beside --start, found a video"),
+        (("in.mp4", "--fps", 4, "--frame-stride", 2), "in.mp4: expected fps or frame_stride, found both"),
+        (("a.yaml", "--frame-stride", 2), "a.yaml: expected a video beside --frame-stride, found a 3D scene"),
+        (("a.yaml", "--estimator", "x"), "a.yaml: expected a video beside --estimator, found a 3D scene"),
+        (
+            ("depth.npy", "--depth-kind", "inverse", "--width", 8),
+            "depth.npy: expected a 3D scene beside --width, found depth",
+        ),
+        (("in.mp4", "--frames-as", "exr"), "x.npz: expected a folder beside --frames-as, found .npz"),
+        (
+            ("depth.npy",),
+            "depth.npy: expected a video or a folder of PNG to estimate the depth of, found .npy",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("video")
+def test_options_of_other_sources_are_refused(command, arguments, complaint) -> None:
+    result = command("depth", *arguments, "-o", "x.npz")
+    assert (result.code, Path("x.npz").exists()) == (1, False)
+    assert result.err.startswith(f"makeyourvideo: {complaint}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("--depth", "depth.npy", "--camera", "orbit"), "depth.npy: expected a 3D scene beside --camera"),
+        (("--depth", "depth.npy", "--start", 0), "depth.npy: expected a 3D scene beside --start"),
+        (("--depth", "depth.npy", "--estimator", "x"), "depth.npy: expected a video beside --estimator"),
+        (("--scene", "a.obj", "--frame-stride", 2), "a.obj: expected depth or a video beside --frame-stride"),
+        (
+            ("--scene", "a.obj", "--depth-kind", "inverse"),
+            "a.obj: expected depth or keyframes of depth beside --depth-kind, found a 3D scene",
+        ),
+        (
+            ("--video", "in.mp4", "--inverted"),
+            "in.mp4: expected depth or keyframes of depth beside --inverted",
+        ),
+        (("--keyframes", "0:a.png", "--animation", "x"), "keyframes: expected a 3D scene beside --animation"),
+    ],
+)
+def test_generate_refuses_options_of_other_sources(command, arguments, complaint) -> None:
+    result = command("generate", "--prompt", "a ball", *arguments, "-o", "x.mp4")
+    assert result.code == 1
+    assert result.err.startswith(f"makeyourvideo: {complaint}")
+
+
 def test_a_mask_of_another_shape_is_named(command, model_folder) -> None:
     write_video(Path("mask"), np.full((1, 32, 64, 3), 255, np.uint8), 8.0)
     asked = (

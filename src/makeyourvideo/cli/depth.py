@@ -8,6 +8,17 @@ from typer import Argument, Option
 
 from makeyourvideo.cli import app
 
+_BELONGS = {
+    "estimator": ("video",),
+    "frame_stride": ("video",),
+    "camera": ("scene",),
+    "num_frames": ("scene",),
+    "height": ("scene",),
+    "width": ("scene",),
+    "start": ("scene",),
+    "animation": ("scene",),
+}
+
 
 @app.command()
 def depth(
@@ -58,11 +69,23 @@ def depth(
         source_kind,
         write_preview,
     )
+    from makeyourvideo.settings import check_belonging
     from makeyourvideo.structure.filming import film
     from makeyourvideo.structure.picking import pick_from_video
 
+    given = {
+        "estimator": estimator,
+        "frame_stride": frame_stride,
+        "camera": camera,
+        "num_frames": num_frames,
+        "height": height,
+        "width": width,
+        "start": start,
+        "animation": animation,
+    }
     files = check_depth_outputs(output, preview, frames_as, force)
     kind = source_kind(source, depth_kind)
+    check_belonging(given, kind, source, _BELONGS)
     target = Target(output, frames_as or "png", force)
     shot = None
     steps: Iterator[tuple[int, int | None]]
