@@ -208,3 +208,11 @@ def test_depth_is_converted(command) -> None:
     assert back.units == "metric"
     assert np.abs(back.inverse_depth() - 1 / np.load("z.npy")).max() < 2e-5
     assert command("depth", "z.npy", "--depth-kind", "metric", "-o", "x.jpg").code == 1
+
+
+def test_warnings_are_a_line_each(command) -> None:
+    np.save("z.npy", np.linspace(0, 1, 4 * 16 * 16, dtype=np.float32).reshape(4, 16, 16))
+    result = command("depth", "z.npy", "--depth-kind", "metric", "-o", "z.npz", "--preview")
+    empty, upside_down = result.err.splitlines()
+    assert empty.startswith("warning: z.npy: 0.1% of the values are 0 or negative, down to 0: taken as")
+    assert upside_down.startswith("warning: z.npy: the upper third of the picture is nearer than ")

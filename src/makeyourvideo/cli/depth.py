@@ -60,6 +60,7 @@ def depth(
 ) -> None:
     """Make depth of a video, a 3D scene or a block-out, or convert it; .npz in memory that does not grow."""
     from makeyourvideo.cli.progress import progress_bar
+    from makeyourvideo.cli.telling import warnings_told
     from makeyourvideo.depth_job import (
         Target,
         check_depth_outputs,
@@ -109,7 +110,7 @@ def depth(
 
         quiet_libraries()
         what, steps = "estimating depth", estimate_depth(picked, target, estimator)
-    with progress_bar() as progress:
+    with warnings_told(), progress_bar() as progress:
         task = progress.add_task(what, total=None)
         for done, total in steps:
             progress.update(task, completed=done, total=total)
