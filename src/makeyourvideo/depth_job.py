@@ -1,6 +1,6 @@
 """A video, a 3D scene or other depth to depth on disk, as events; and what people look at beforehand."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -21,7 +21,8 @@ from makeyourvideo.structure.picking import PickedFrames, check_pictures
 from makeyourvideo.structure.scenes import SCENE_SUFFIXES, Shot
 from makeyourvideo.structure.streaming import save_streamed
 
-_PREVIEW_FRAMES = 64
+Floats = NDArray[np.float32]
+PREVIEW_FRAMES = 64
 
 
 def check_depth_outputs(
@@ -59,18 +60,65 @@ def source_kind(source: Path, kind: Kind | None) -> Literal["depth", "scene", "v
     return "video"
 
 
+class Preview:
+    """The first frames of depth on its way to the disk, to be looked at: a strip and a short video.
+
+    Args:
+        files: where the strip and the video go to.
+        force: whether existing files may be replaced.
+    """
+
+    def __init__(self, files: Sequence[Path], force: bool = False) -> None:
+        self._strip, self._video = files
+        self._force = force
+        self._frames: list[Floats] = []
+        self._low, self._high = np.inf, -np.inf
+        self._fps = 8.0
+
+    def watch(self, inverse: Iterable[Floats], fps: float | None) -> Iterator[Floats]:
+        """Pass frames of inverse depth `(height, width)` on, and keep the first of them."""
+        self._fps = fps or self._fps
+        for frame in inverse:
+            self._low, self._high = min(self._low, float(frame.min())), max(self._high, float(frame.max()))
+            if len(self._frames) < PREVIEW_FRAMES:
+                self._frames.append(frame)
+            yield frame
+
+    def write(self, shaded: Frames | None = None) -> None:
+        """Draw what was watched as the network will see it, near = white, over the range of all frames.
+
+        `shaded` pictures of a scene are drawn in the strip, too, and shown in the video in its place.
+        """
+        scale, offset = (self._high - self._low) / 2, (self._high + self._low) / 2
+        values = np.stack([((frame - offset) / scale).astype(np.float32) for frame in self._frames])
+        count = len(values)
+        depth = DepthVideo(values, np.full(count, scale), np.full(count, offset))
+        rows = (depth,) if shaded is None else (depth, shaded)
+        write_image(self._strip, strip(*rows), force=self._force)
+        shown = drawn_depth(depth) if shaded is None else shaded
+        write_video(self._video, shown, self._fps, force=self._force)
+
+
 @dataclass(frozen=True)
 class Target:
-    """Where depth is written to; .npz in constant memory, other formats (see `write_depth`) at once."""
+    """Where depth is written to; .npz in constant memory, other formats (see `write_depth`) at once.
+
+    Attributes:
+        output: the file or folder.
+        frames_as: format of a folder's frames.
+        force: whether what exists may be replaced.
+        preview: what keeps the first frames to show.
+    """
 
     output: Path
     frames_as: FramesAs = "png"
     force: bool = False
+    preview: Preview | None = None
 
-    def save(
-        self, inverse: Iterator[NDArray[np.float32]], units: Units, source: Path, fps: float | None
-    ) -> Iterator[int]:
+    def save(self, inverse: Iterator[Floats], units: Units, source: Path, fps: float | None) -> Iterator[int]:
         """Write frames of inverse depth; yields how many are done."""
+        if self.preview is not None:
+            inverse = self.preview.watch(inverse, fps)
         if self.output.suffix.lower() == ".npz":
             yield from save_streamed(
                 self.output, inverse, units=units, source=str(source), fps=fps, force=self.force
@@ -121,23 +169,3 @@ def estimate_depth(
     loaded = load_estimator(estimator)
     saved = target.save(estimate_frames(picked, loaded), loaded.units, picked.path, picked.fps)
     yield from ((done, picked.stated and max(picked.stated, done)) for done in saved)
-
-
-def write_preview(
-    depth_file: Path, files: Sequence[Path], *, shaded: Frames | None = None, force: bool = False
-) -> None:
-    """Write a strip of frames and a short video of what the network will see, near = white.
-
-    Args:
-        depth_file: the depth.
-        files: the strip and the video.
-        shaded: pictures of a scene that are drawn in the strip and shown in the video in place of the depth.
-        force: whether existing files may be replaced.
-    """
-    depth = read_depth(depth_file)
-    strip_file, video = files
-    shown = range(min(depth.num_frames, _PREVIEW_FRAMES))
-    frames = drawn_depth(depth.selected(shown)) if shaded is None else shaded
-    rows = (depth,) if shaded is None else (depth, shaded)
-    write_image(strip_file, strip(*rows), force=force)
-    write_video(video, frames, depth.fps or 8.0, force=force)

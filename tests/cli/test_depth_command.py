@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import trimesh
 
+from makeyourvideo.depth_job import PREVIEW_FRAMES
 from makeyourvideo.media import read_image, read_video, write_video
 from makeyourvideo.structure.files import read_depth
 
@@ -29,6 +30,24 @@ def test_depth_of_a_video_with_a_preview(command, video) -> None:
     assert read_image(Path("out/depth.preview.png")).shape[0] == 64
     assert read_video(Path("out/depth.preview.mp4"))[0].shape == (10, 64, 64, 3)
     assert command("depth", video, "-o", "out/depth.npz").code == 1
+
+
+@pytest.mark.parametrize("source", ["long.npy", "scene.yaml"])
+def test_a_preview_shows_the_first_frames_of_a_long_clip(command, source) -> None:
+    count = PREVIEW_FRAMES + 6
+    ramp = np.linspace(0, 1, 16 * 16, dtype=np.float32).reshape(16, 16)
+    np.save("long.npy", np.stack([ramp] * (count - 1) + [ramp * 2]))
+    Path("scene.yaml").write_text(BLOCKOUT)
+    asked = ("--depth-kind", "inverse")
+    if source == "scene.yaml":
+        asked = ("--num-frames", count, "--height", 16, "--width", 16)
+    result = command("depth", source, *asked, "-o", "out.npz", "--preview")
+    assert result.code == 0, result.err
+    assert read_depth(Path("out.npz")).num_frames == count
+    shown, fps = read_video(Path("out.preview.mp4"))
+    assert (shown.shape, fps) == ((PREVIEW_FRAMES, 16, 16, 3), 8)
+    if source == "long.npy":
+        assert 120 < shown.max() < 136, "grey over the range of the whole clip, whose last frame is nearer"
 
 
 def test_a_broken_video_leaves_nothing(command, video) -> None:

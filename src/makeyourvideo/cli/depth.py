@@ -55,20 +55,23 @@ def depth(
     width: Annotated[int | None, Option(help="Scene: pixels; without it, 256.")] = None,
     start: Annotated[float | None, Option(help="Scene: second at which to begin; without it, 0.")] = None,
     animation: Annotated[str | None, Option(help="Scene: play this animation alone.")] = None,
-    preview: Annotated[bool, Option("--preview", help="Also a .preview.png and a .preview.mp4.")] = False,
+    preview: Annotated[
+        bool, Option("--preview", help="Also a .preview.png and .preview.mp4 of the start.")
+    ] = False,
     force: Annotated[bool, Option("--force", help="Replace existing results.")] = False,
 ) -> None:
     """Make depth of a video, a 3D scene or a block-out, or convert it; .npz in memory that does not grow."""
     from makeyourvideo.cli.progress import progress_bar
     from makeyourvideo.cli.telling import warnings_told
     from makeyourvideo.depth_job import (
+        PREVIEW_FRAMES,
+        Preview,
         Target,
         check_depth_outputs,
         convert_depth,
         estimate_depth,
         film_depth,
         source_kind,
-        write_preview,
     )
     from makeyourvideo.settings import check_belonging
     from makeyourvideo.structure.filming import film
@@ -87,7 +90,8 @@ def depth(
     files = check_depth_outputs(output, preview, frames_as, force)
     kind = source_kind(source, depth_kind)
     check_belonging(given, kind, source, _BELONGS)
-    target = Target(output, frames_as or "png", force)
+    glance = Preview(files[1:], force) if preview else None
+    target = Target(output, frames_as or "png", force, glance)
     shot = None
     steps: Iterator[tuple[int, int | None]]
     if depth_kind is not None:
@@ -114,7 +118,7 @@ def depth(
         task = progress.add_task(what, total=None)
         for done, total in steps:
             progress.update(task, completed=done, total=total)
-    if preview:
-        write_preview(output, files[1:], shaded=shot.preview() if shot else None, force=force)
+    if glance:
+        glance.write(shot.preview(PREVIEW_FRAMES) if shot else None)
     for file in files:
         print(file)

@@ -68,13 +68,14 @@ class Shot:
             clip, normalization=normalization, source=str(self.model.path), fps=self.fps
         )
 
-    def preview(self) -> NDArray[np.uint8]:
-        """The clip plainly shaded, uint8 `(f, h, w, 3)`; see `preview.shade`."""
-        check_unpacked(self.model.path, 3 * len(self.seconds) * self.height * self.width, MAX_BYTES)
+    def preview(self, num_frames: int | None = None) -> NDArray[np.uint8]:
+        """The clip, or its first frames, plainly shaded, uint8 `(f, h, w, 3)`; see `preview.shade`."""
+        seconds = self.seconds[:num_frames]
+        check_unpacked(self.model.path, 3 * len(seconds) * self.height * self.width, MAX_BYTES)
         caster, square = self._caster(), _round_length(self.box)
         pictures = [
             shade(caster.view(self.cameras, frame, second), *self.looks, square)
-            for frame, second in enumerate(self.seconds.tolist())
+            for frame, second in enumerate(seconds.tolist())
         ]
         return np.stack(pictures)
 
