@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from makeyourvideo.errors import unreadable_unless
+from makeyourvideo.errors import naming_files, unreadable_unless
 from makeyourvideo.manifest import Manifest, current_versions, fingerprint
 from makeyourvideo.media import check_video_path, write_image, write_video
 from makeyourvideo.model_folder import unknown_words
@@ -112,7 +112,9 @@ def prepare(settings: Settings, *, estimate: bool = True) -> Job:
         )
         mask = read_mask(settings, settings.num_frames or min(pipe.config.num_frames, depth.num_frames))
         options = settings.model_copy(update={"frame_stride": None}) if settings.video else settings
-        plan = pipe.plan(settings.prompt, depth, settings.negative_prompt, options, mask)
+        source = settings.depth or settings.video or settings.scene
+        with naming_files({"num_frames": source, "depth_mask": settings.depth_mask}):
+            plan = pipe.plan(settings.prompt, depth, settings.negative_prompt, options, mask)
         plan = replace(plan, notes=(*notes, *plan.notes))
         pipe.condition(plan, depth)  # refuses depth that is constant where it is used
     scheduler = type(pipe.scheduler).__name__

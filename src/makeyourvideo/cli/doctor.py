@@ -22,7 +22,8 @@ def depth(
         bool, typer.Option("--inverted", help="Inverse depth that is known to be stored with near as black.")
     ] = False,
     repair: Annotated[
-        Path | None, typer.Option(help="Write a mended copy: .npz, and a record as .json.")
+        Path | None,
+        typer.Option(help="Write a mended copy, if anything can be: .npz, and a record as .json."),
     ] = None,
     plot: Annotated[Path | None, typer.Option(help="Write a picture of the findings: .png.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of sentences.")] = False,
@@ -32,31 +33,32 @@ def depth(
     import json
 
     from makeyourvideo.outputs import check_free
-    from makeyourvideo.structure.diagnosis import diagnose, write_mended
+    from makeyourvideo.structure.diagnosis import check_mended, diagnose, write_mended
     from makeyourvideo.structure.doctor_plot import check_plotting, plot_findings
     from makeyourvideo.structure.doctor_specimen import FAULTS
 
     if plot:
         check_plotting(plot)
-    for output in (repair, repair and repair.with_suffix(".json"), plot):
-        if output:
-            check_free(output, force)
+        check_free(plot, force)
+    if repair:
+        check_mended(repair, force)
     found = diagnose(path, kind=depth_kind, inverted=inverted)
-    told = found.as_dict()
-    for finding in () if as_json else found.findings:
+    told, lines, files = found.as_dict(), [], []
+    for finding in found.findings:
         where = "" if finding.frame is None else f", frame {finding.frame}"
-        print(
-            f"{finding.fault} ({finding.confidence:.2f}{where}): {FAULTS[finding.fault]}; {finding.evidence}"
-        )
-    if not (found.findings or as_json):
-        print(f"{path}: no fault found")
+        surely = f"{finding.fault} ({finding.confidence:.2f}{where})"
+        lines.append(f"{surely}: {FAULTS[finding.fault]}; {finding.evidence}")
+    if not found.findings:
+        lines.append(f"{path}: no fault found")
     if repair:
         repaired = write_mended(found, repair, force=force)
-        told |= {"mended": repaired.mended, "left": repaired.left, "output": str(repair)}
-        for fault, done in () if as_json else repaired.mended.items():
-            print(f"mended {fault}: {done}")
-        for fault, why in () if as_json else repaired.left.items():
-            print(f"cannot mend {fault}: {why}")
+        files = [repair] if repaired.mended else []
+        told |= {"mended": repaired.mended, "left": repaired.left, "output": str(repair) if files else None}
+        lines += [f"mended {fault}: {done}" for fault, done in repaired.mended.items()]
+        lines += [f"cannot mend {fault}: {why}" for fault, why in repaired.left.items()]
+        if not files:
+            lines.append(f"nothing to mend: {repair} is not written")
     if plot:
         plot_findings(found.specimen, found.findings, plot, force=force)
-    print(json.dumps(told, indent=1) if as_json else "\n".join(str(file) for file in (repair, plot) if file))
+        files.append(plot)
+    print(json.dumps(told, indent=1) if as_json else "\n".join([*lines, *map(str, files)]))

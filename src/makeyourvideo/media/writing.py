@@ -35,8 +35,7 @@ def write_video(path: Path, frames: Frames, fps: float, *, force: bool = False) 
     check_video_path(path, force)
     if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3 or frames.size == 0:
         raise ValueError(f"expected uint8 (frames, height, width, 3), got {frames.dtype} {frames.shape}")
-    if not 0 < fps <= 1000:
-        raise InputError("fps", "above 0 and at most 1000", f"{fps:g}")
+    check_fps(fps)
     with written_whole(path, force) as unfinished:
         _WRITERS[path.suffix.lower()](unfinished, frames, Fraction(fps).limit_denominator(1001))
 
@@ -76,6 +75,16 @@ def _gray_frame(luma: NDArray[np.uint8] | NDArray[np.uint16], pixels: str, bits:
             rows[:, : luma.shape[1]] = luma
         plane.update(rows.tobytes())
     return frame
+
+
+def check_fps(fps: float) -> None:
+    """Refuse what is no rate of frames a second.
+
+    Raises:
+        InputError: 0 or less, more than 1000, or NaN.
+    """
+    if not 0 < fps <= 1000:
+        raise InputError("fps", "above 0 and at most 1000", f"{fps:g}")
 
 
 def check_video_path(path: Path, force: bool) -> None:

@@ -89,6 +89,7 @@ def _restored(path: Path, saved: dict[str, NDArray[Any]]) -> DepthVideo:
         and bool((np.abs(values) <= 1).all() and (scale > 0).all() and np.isfinite(scale + offset).all())
         and normalization in get_args(Normalization)
         and units in get_args(Units)
+        and (np.isnan(fps) or 0 < fps < np.inf)
     )
     if not is_sound:
         raise InputError(path, "a depth video as this program saves it", "fields that contradict each other")
