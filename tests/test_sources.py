@@ -62,6 +62,21 @@ def test_keyframes_become_a_sequence_that_says_what_was_made_up(tmp_path: Path) 
     assert np.array_equal(held.values[4], held.values[6])
 
 
+def test_keyframes_that_do_not_fit_are_named(tmp_path: Path) -> None:
+    for name, size in (("a", 32), ("b", 16)):
+        Image.fromarray(np.arange(size * size, dtype=np.uint16).reshape(size, size)).save(
+            tmp_path / f"{name}.png"
+        )
+    a, b = tmp_path / "a.png", tmp_path / "b.png"
+    with pytest.raises(InputError, match=r"b\.png: expected 32x32 as in a\.png, found 16x16"):
+        read_structure(settings(keyframes=((0, a), (4, b))), fps=8.0, num_frames=16, size=(32, 32))
+    for asked in ({}, {"num_frames": 16}):
+        given = settings(keyframes=((0, a), (40, a)), **asked)
+        wanted = r"a\.png: keyframes: expected a frame from 0 to 15, or a num_frames of 41, found 40"
+        with pytest.raises(InputError, match=wanted):
+            read_structure(given, fps=8.0, num_frames=16, size=(32, 32))
+
+
 def test_exactly_one_source_is_asked_for(video: Path) -> None:
     for given in ({}, {"depth": "a.npy", "video": video}):
         with pytest.raises(InputError) as caught:
@@ -85,7 +100,7 @@ def test_strength_over_time_and_space(tmp_path: Path) -> None:
     assert read_mask(settings(depth="d.npy"), 6) is None
 
 
-@pytest.mark.parametrize("text", ["", "0 1", "0, 2", "3, 1\n2, 1", "a, b"])
+@pytest.mark.parametrize("text", ["", "0 1", "0, 2", "3, 1\n2, 1", "a, b", "nan, 1", "0, nan"])
 def test_a_wrong_curve_is_one_line(tmp_path: Path, text: str) -> None:
     (tmp_path / "curve.csv").write_text(text)
     with pytest.raises(InputError, match=r"curve\.csv: expected") as caught:

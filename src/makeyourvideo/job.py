@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from makeyourvideo.errors import unreadable_unless
+from makeyourvideo.errors import naming_files, unreadable_unless
 from makeyourvideo.model_folder import unknown_words
 from makeyourvideo.pipeline import BUNDLED_MODEL, MakeYourVideoPipeline
 from makeyourvideo.planning import WINDOW, Plan, is_streamed
@@ -83,7 +83,9 @@ def prepare(settings: Settings, *, estimate: bool = True) -> Job:
         )
         mask = read_mask(settings, settings.num_frames or min(pipe.config.num_frames, depth.num_frames))
         options = settings.model_copy(update={"frame_stride": None}) if settings.video else settings
-        plan = pipe.plan(settings.prompt, depth, settings.negative_prompt, options, mask)
+        source = settings.depth or settings.video or settings.scene
+        with naming_files({"num_frames": source, "depth_mask": settings.depth_mask}):
+            plan = pipe.plan(settings.prompt, depth, settings.negative_prompt, options, mask)
         plan = replace(plan, notes=(*notes, *plan.notes))
     scheduler = type(pipe.scheduler).__name__
     filled_in: dict[str, Any] = {

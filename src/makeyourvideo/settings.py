@@ -1,6 +1,6 @@
 """What can be asked for: the options of a sample, and the settings of a whole run."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,7 +11,20 @@ from makeyourvideo.errors import InputError
 from makeyourvideo.structure.convention import Kind
 from makeyourvideo.structure.depth import Normalization
 
-SOURCES = ("depth", "video", "scene", "keyframes")
+SOURCES = {"depth": "depth", "video": "a video", "scene": "a 3D scene", "keyframes": "keyframes of depth"}
+BELONGS = {
+    "camera": ("scene",),
+    "start": ("scene",),
+    "animation": ("scene",),
+    "estimator": ("video",),
+    "frame_stride": ("depth", "video"),
+    "depth_kind": ("depth", "keyframes"),
+    "inverted": ("depth", "keyframes"),
+    "depth_near": ("depth", "keyframes"),
+    "depth_far": ("depth", "keyframes"),
+}
+"""Settings that say something about some sources alone, with those."""
+
 PATHS = ("depth", "video", "scene", "depth_mask", "depth_curve", "model")
 
 
@@ -48,9 +61,9 @@ class Options(BaseModel):
     width: int | None = None
     num_inference_steps: int | None = None
     guidance_scale: float | None = Field(None, allow_inf_nan=False)
-    eta: float | None = Field(None, ge=0, le=1)
+    eta: float | None = Field(None, ge=0, le=1, allow_inf_nan=False)
     depth_normalization: Normalization | None = None
-    depth_strength: float = Field(1, ge=0, le=1)
+    depth_strength: float = Field(1, ge=0, le=1, allow_inf_nan=False)
     stream: bool | None = None
     window: int | None = Field(None, ge=1)
     context: int | None = Field(None, ge=0)
@@ -105,7 +118,7 @@ class Settings(Options):
     model: Path | None = None
     scheduler: str | None = None
     seed: int = Field(0, ge=0, lt=2**63)
-    fps: float | None = Field(None, gt=0, le=1000)
+    fps: float | None = Field(None, gt=0, le=1000, allow_inf_nan=False)
     threads: int | None = Field(None, ge=1)
     redone: tuple[tuple[int, int], ...] = ()
 
@@ -174,10 +187,46 @@ def parse_settings(content: Mapping[str, Any], source: Path | None = None) -> Se
     """Settings from plain values; paths are relative to the file they come from, if any.
 
     Raises:
-        InputError: an entry is missing, unknown or out of range.
+        InputError: an entry is missing, unknown, out of range, or says nothing about the source.
     """
     settings = parse(Settings, content, source or "")
+    structure = next(name for name in SOURCES if getattr(settings, name))
+    subject = "keyframes" if structure == "keyframes" else getattr(settings, structure)
+    given = {name: getattr(settings, name) for name in settings.model_fields_set}
+    check_belonging(given, structure, subject, BELONGS)
     return anchored(settings, source.parent) if source else settings
+
+
+def check_there(settings: Settings) -> None:
+    """Refuse inputs that are not there, before anything heavy is loaded to read them.
+
+    Raises:
+        InputError: the first that is missing; the model's folder is looked at where models are.
+    """
+    for name, path in settings.inputs.items():
+        if name != "model" and not path.exists():
+            raise InputError(path, f"a file or folder for {name}", "nothing there")
+
+
+def check_belonging(
+    given: Mapping[str, object], source: str, subject: str | Path, belongs: Mapping[str, Sequence[str]]
+) -> None:
+    """Refuse options that say nothing about the source, rather than to ignore them.
+
+    Args:
+        given: options by name; None and False are not given.
+        source: which of `SOURCES` it is.
+        subject: its file, for the message.
+        belongs: the sources that an option is for; others are for all of them.
+
+    Raises:
+        InputError: the first option that is given for another source.
+    """
+    for name, value in given.items():
+        if value is not None and value is not False and source not in belongs.get(name, SOURCES):
+            wanted = " or ".join(SOURCES[one] for one in belongs[name])
+            option = name.replace("_", "-")
+            raise InputError(subject, f"{wanted} beside --{option}", SOURCES[source])
 
 
 def anchored(settings: Settings, home: Path) -> Settings:

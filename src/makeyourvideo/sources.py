@@ -1,6 +1,6 @@
 """What the settings say about structure -> DepthVideo: files, a video, a 3D scene or keyframes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
@@ -18,8 +18,9 @@ from makeyourvideo.structure.estimators import load_estimator
 from makeyourvideo.structure.files import read_depth, read_fractions
 from makeyourvideo.structure.filming import film
 from makeyourvideo.structure.keyframes import interpolate_keyframes
+from makeyourvideo.structure.picking import count_frames, pick_from_video
 from makeyourvideo.structure.streaming import save_streamed, stack_depth
-from makeyourvideo.structure.video import count_frames, estimate_frames, pick_from_video
+from makeyourvideo.structure.video import estimate_frames
 
 Floats = NDArray[np.float32]
 
@@ -114,15 +115,15 @@ def _from_video(
         indices = pick_frames(length, min(wanted, length), stride)
         step = indices[1] - indices[0] if len(indices) > 1 else 1
         picked, how = pick_from_video(video, frame_stride=step), f"one in {step}"
-    picked = islice(picked, wanted)
+    used = islice(picked, wanted)
     depth: DepthClip
     if not estimate:
-        frames = np.stack(list(picked))
+        frames = np.stack(list(used))
         ramp = np.linspace(0, 1, frames.shape[1], dtype=np.float32)[None, :, None]
         depth = DepthVideo.from_inverse_depth(np.broadcast_to(ramp, frames.shape[:3]), source=str(video))
         return depth, [_used(depth, how)]
     estimator = load_estimator(settings.estimator or own_estimator(settings.model))
-    inverse = estimate_frames(picked, estimator)
+    inverse = estimate_frames(used, estimator)
     if scratch is None:
         depth = stack_depth(inverse, units=estimator.units, source=str(video), fps=fps)
     else:
@@ -135,9 +136,14 @@ def _used(depth: DepthClip, how: str) -> str:
 
 
 def _from_keyframes(settings: Settings, fps: float, wanted: int) -> tuple[DepthVideo, list[str]]:
-    read = {frame: _read(settings, path) for frame, path in settings.keyframes}
+    last, path = max(settings.keyframes)
     if settings.num_frames is None:
-        wanted = max(read) + 1
+        wanted = min(wanted, last + 1)
+    if last >= wanted:
+        used = f"a frame from 0 to {wanted - 1}, or a num_frames of {last + 1}"
+        raise InputError(f"{path}: keyframes", used, str(last))
+    read = {frame: _read(settings, path) for frame, path in settings.keyframes}
+    _check_one_size(settings, read)
     inverse = interpolate_keyframes(
         {frame: depth.inverse_depth()[0] for frame, depth in read.items()}, wanted
     )
@@ -150,6 +156,14 @@ def _from_keyframes(settings: Settings, fps: float, wanted: int) -> tuple[DepthV
     return depth, [
         f"depth is given at frames {given}; the other {made_up} of {wanted} are made up from motion"
     ]
+
+
+def _check_one_size(settings: Settings, read: Mapping[int, DepthVideo]) -> None:
+    (_, first), *_ = settings.keyframes
+    wanted, *sizes = (f"{read[frame].width}x{read[frame].height}" for frame, _ in settings.keyframes)
+    for (_, path), size in zip(settings.keyframes[1:], sizes, strict=True):
+        if size != wanted:
+            raise InputError(path, f"{wanted} as in {first.name}", size)
 
 
 def read_mask(settings: Settings, num_frames: int) -> Mask | None:
@@ -186,7 +200,8 @@ def read_curve(path: Path, num_frames: int) -> Mask:
                 raise InputError(
                     path, 'lines of "frame, strength"', f"line {number}: {line[:80]!r}"
                 ) from None
-            if not 0 <= strength <= 1 or (points and frame <= points[-1][0]):
+            rises = np.isfinite(frame) and (not points or frame > points[-1][0])
+            if not (0 <= strength <= 1 and rises):
                 raise InputError(path, "rising frames and strengths from 0 to 1", f"line {number}: {line!r}")
             points.append((frame, strength))
     if not points:

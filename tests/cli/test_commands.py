@@ -118,8 +118,9 @@ def test_a_dry_run_says_what_would_happen_and_writes_nothing(
     ("arguments", "complaint"),
     [
         (["--scheduler", "Bla"], "scheduler: expected one of DDIMScheduler, "),
-        (["--num-frames", "5"], "num_frames: expected between 1 and the clip's 4 frames, found 5"),
+        (["--num-frames", "5"], "depth.npy: num_frames: expected between 1 and the clip's 4 frames, found 5"),
         (["--eta", "2"], "eta: expected less than or equal to 1, found 2.0"),
+        (["--depth-strength", "nan"], "depth_strength: expected a finite number, found nan"),
         (["--seed", "-1"], "seed: expected greater than or equal to 0, found -1"),
         (["--depth", "nothing.mp4"], "nothing.mp4: expected "),
         (

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import trimesh
 
+from makeyourvideo.depth_job import PREVIEW_FRAMES
 from makeyourvideo.media import read_image, read_video, write_video
 from makeyourvideo.structure.files import read_depth
 
@@ -29,6 +30,24 @@ def test_depth_of_a_video_with_a_preview(command, video) -> None:
     assert read_image(Path("out/depth.preview.png")).shape[0] == 64
     assert read_video(Path("out/depth.preview.mp4"))[0].shape == (10, 64, 64, 3)
     assert command("depth", video, "-o", "out/depth.npz").code == 1
+
+
+@pytest.mark.parametrize("source", ["long.npy", "scene.yaml"])
+def test_a_preview_shows_the_first_frames_of_a_long_clip(command, source) -> None:
+    count = PREVIEW_FRAMES + 6
+    ramp = np.linspace(0, 1, 16 * 16, dtype=np.float32).reshape(16, 16)
+    np.save("long.npy", np.stack([ramp] * (count - 1) + [ramp * 2]))
+    Path("scene.yaml").write_text(BLOCKOUT)
+    asked = ("--depth-kind", "inverse")
+    if source == "scene.yaml":
+        asked = ("--num-frames", count, "--height", 16, "--width", 16)
+    result = command("depth", source, *asked, "-o", "out.npz", "--preview")
+    assert result.code == 0, result.err
+    assert read_depth(Path("out.npz")).num_frames == count
+    shown, fps = read_video(Path("out.preview.mp4"))
+    assert (shown.shape, fps) == ((PREVIEW_FRAMES, 16, 16, 3), 8)
+    if source == "long.npy":
+        assert 120 < shown.max() < 136, "grey over the range of the whole clip, whose last frame is nearer"
 
 
 def test_a_broken_video_leaves_nothing(command, video) -> None:
@@ -84,6 +103,74 @@ def test_strength_from_a_curve_and_a_mask(command, video, model_folder) -> None:
     assert json.loads(Path("faded.json").read_text())["settings"]["depth_curve"] == "curve.csv"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("in.mp4", "--camera", "orbit"), "in.mp4: expected a 3D scene beside --camera, found a video"),
+        (("in.mp4", "--num-frames", 16), "in.mp4: expected a 3D scene beside --num-frames, found a video"),
+        (("in.mp4", "--start", 0), "in.mp4: expected a 3D scene beside --start, found a video"),
+        (("in.mp4", "--fps", 4, "--frame-stride", 2), "in.mp4: expected fps or frame_stride, found both"),
+        (("a.yaml", "--frame-stride", 2), "a.yaml: expected a video beside --frame-stride, found a 3D scene"),
+        (("a.yaml", "--estimator", "x"), "a.yaml: expected a video beside --estimator, found a 3D scene"),
+        (
+            ("depth.npy", "--depth-kind", "inverse", "--width", 8),
+            "depth.npy: expected a 3D scene beside --width, found depth",
+        ),
+        (("in.mp4", "--frames-as", "exr"), "x.npz: expected a folder beside --frames-as, found .npz"),
+        (
+            ("depth.npy",),
+            "depth.npy: expected a video or a folder of PNG to estimate the depth of, found .npy",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("video")
+def test_options_of_other_sources_are_refused(command, arguments, complaint) -> None:
+    result = command("depth", *arguments, "-o", "x.npz")
+    assert (result.code, Path("x.npz").exists()) == (1, False)
+    assert result.err.startswith(f"makeyourvideo: {complaint}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("--depth", "depth.npy", "--camera", "orbit"), "depth.npy: expected a 3D scene beside --camera"),
+        (("--depth", "depth.npy", "--start", 0), "depth.npy: expected a 3D scene beside --start"),
+        (("--depth", "depth.npy", "--estimator", "x"), "depth.npy: expected a video beside --estimator"),
+        (("--scene", "a.obj", "--frame-stride", 2), "a.obj: expected depth or a video beside --frame-stride"),
+        (
+            ("--scene", "a.obj", "--depth-kind", "inverse"),
+            "a.obj: expected depth or keyframes of depth beside --depth-kind, found a 3D scene",
+        ),
+        (
+            ("--video", "in.mp4", "--inverted"),
+            "in.mp4: expected depth or keyframes of depth beside --inverted",
+        ),
+        (("--keyframes", "0:a.png", "--animation", "x"), "keyframes: expected a 3D scene beside --animation"),
+    ],
+)
+def test_generate_refuses_options_of_other_sources(command, arguments, complaint) -> None:
+    result = command("generate", "--prompt", "a ball", *arguments, "-o", "x.mp4")
+    assert result.code == 1
+    assert result.err.startswith(f"makeyourvideo: {complaint}")
+
+
+def test_a_mask_of_another_shape_is_named(command, model_folder) -> None:
+    write_video(Path("mask"), np.full((1, 32, 64, 3), 255, np.uint8), 8.0)
+    asked = (
+        "--prompt",
+        "a ball",
+        "--model",
+        model_folder,
+        "--depth",
+        "depth.npy",
+        "-o",
+        "a.mp4",
+        "--dry-run",
+    )
+    result = command("generate", *asked, "--depth-mask", "mask")
+    assert result.err == "makeyourvideo: mask: depth_mask: expected the shape of 32x32, found 32x64\n"
+
+
 BLOCKOUT = """
 fps: 8
 duration: 1
@@ -109,6 +196,7 @@ def test_depth_of_a_block_out_and_a_video_from_it(command, model_folder) -> None
     read = command("generate", *asked, "--depth", "depth.npz", "-o", "b.mp4")
     assert read.code == 0, read.err
     assert Path("a.mp4").read_bytes() == Path("b.mp4").read_bytes()
+    assert "fps: expected above 0" in command("depth", "scene.yaml", "-o", "c.npz", "--fps", 0).err
     wrong = command("depth", "scene.yaml", "-o", "c.npz", "--camera", "dolly")
     assert wrong.code == 1
     assert "scene.yaml: expected a block-out with its own camera and times" in wrong.err
@@ -139,3 +227,11 @@ def test_depth_is_converted(command) -> None:
     assert back.units == "metric"
     assert np.abs(back.inverse_depth() - 1 / np.load("z.npy")).max() < 2e-5
     assert command("depth", "z.npy", "--depth-kind", "metric", "-o", "x.jpg").code == 1
+
+
+def test_warnings_are_a_line_each(command) -> None:
+    np.save("z.npy", np.linspace(0, 1, 4 * 16 * 16, dtype=np.float32).reshape(4, 16, 16))
+    result = command("depth", "z.npy", "--depth-kind", "metric", "-o", "z.npz", "--preview")
+    empty, upside_down = result.err.splitlines()
+    assert empty.startswith("warning: z.npy: 0.1% of the values are 0 or negative, down to 0: taken as")
+    assert upside_down.startswith("warning: z.npy: the upper third of the picture is nearer than ")

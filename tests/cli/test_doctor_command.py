@@ -35,6 +35,20 @@ def test_faults_are_named_and_mended(upside_down: Path, tmp_path: Path) -> None:
         run(upside_down, "--repair", tmp_path / "out.npz")
 
 
+def test_where_nothing_can_be_mended_nothing_is_written(upside_down: Path, tmp_path: Path) -> None:
+    output = run(upside_down, "--inverted", "--repair", tmp_path / "out.npz")
+    assert output.splitlines()[-1] == f"nothing to mend: {tmp_path / 'out.npz'} is not written"
+    told = json.loads(run(upside_down, "--inverted", "--repair", tmp_path / "out.npz", "--json"))
+    assert (told["mended"], told["output"]) == ({}, None)
+    assert [path.name for path in tmp_path.iterdir()] == ["depth.npy"]
+
+
+def test_what_cannot_be_written_is_refused_before_any_work(tmp_path: Path) -> None:
+    for option, name, suffix in (("--plot", "f.jpg", ".png"), ("--repair", "f.npy", ".npz")):
+        with pytest.raises(InputError, match=rf"{name}: expected a path that ends in \{suffix}, found"):
+            run("missing.npy", option, tmp_path / name)
+
+
 def test_json_is_json_and_nothing_else(upside_down: Path) -> None:
     told = json.loads(run(upside_down, "--json"))
     assert [finding["fault"] for finding in told["findings"]] == ["polarity"]

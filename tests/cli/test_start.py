@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -36,7 +37,7 @@ def test_it_takes_less_than_a_second(code: str) -> None:
     assert min(seconds() for _ in range(3)) < 1
 
 
-@pytest.mark.parametrize("command", ["generate", "replay", "demo"])
+@pytest.mark.parametrize("command", ["generate", "replay", "demo", "depth"])
 def test_help_of_a_command_is_as_light(command: str) -> None:
     code = f"""
 import sys
@@ -49,6 +50,28 @@ except SystemExit as stopped:
 print(*sys.modules)
 """
     assert not set(python(code).splitlines()[-1].split()) & set(HEAVY)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("depth", "missing.mp4", "-o", "d.npz"),
+        ("generate", "--prompt", "a", "--depth", "missing.npy", "-o", "v.mp4"),
+    ],
+    ids=lambda given: given[0],
+)
+def test_what_is_missing_is_refused_before_networks_load(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    code = """
+import sys
+from makeyourvideo.cli import main
+try:
+    main()
+except SystemExit as stopped:
+    assert stopped.code == 1
+print(*sys.modules)
+"""
+    named = [str(tmp_path / given) if "." in given else given for given in arguments]
+    assert not set(python(code, *named).split()) & {"torch", "diffusers", "transformers"}
 
 
 def test_both_ways_to_call_it_know_the_version() -> None:

@@ -142,3 +142,13 @@ def test_impossible_sizes_are_named() -> None:
     sample, timesteps, context = clip(2)
     with pytest.raises(ValueError, match=r"divisible by 2, got 7 x 6"):
         fresh_unet()(sample[..., :7, :], timesteps, context)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("slice_bytes", [1, 20_000])
+def test_slices_change_nothing_but_the_rounding(slice_bytes: int) -> None:
+    unet = small_unet()
+    sample, timesteps, context = clip(5, batch=2)
+    whole = unet(sample, timesteps, context).sample
+    unet.slice_bytes = slice_bytes
+    torch.testing.assert_close(unet(sample, timesteps, context).sample, whole, atol=1e-5, rtol=1e-4)

@@ -186,14 +186,20 @@ def test_our_own_file_must_agree_with_itself(
 
 def test_folders_and_names(tmp_path: Path, inverse: np.ndarray, capfd: pytest.CaptureFixture[str]) -> None:
     assert "folder of frames, found No such file or directory" in refused(tmp_path / "missing.mp4", capfd)
-    assert "found nothing in it" in refused(tmp_path, capfd)
+    assert "a folder of .png, .tif, .tiff, .exr frames, found nothing in it" in refused(tmp_path, capfd)
     (tmp_path / "depth.txt").touch()
     assert "one of .png, .tif, .tiff, .exr, .npz, .npy, .mp4" in refused(tmp_path / "depth.txt", capfd)
     mixed = tmp_path / "mixed"
     mixed.mkdir()
     write_sound_file(mixed, "png", inverse)
     write_sound_file(mixed, "exr", inverse)
-    assert "a folder of .exr frames only, found .png" in refused(mixed, capfd)
+    assert "a folder of .png frames only, found .exr" in refused(mixed, capfd)
+    (mixed / "0.png").unlink()
+    assert "a folder of .exr frames only, found .png" in refused(mixed, capfd), "the most are meant"
+    others = tmp_path / "others"
+    others.mkdir()
+    (others / "a.jpg").touch()
+    assert "a folder of .png, .tif, .tiff, .exr frames, found .jpg" in refused(others, capfd)
 
 
 @pytest.mark.parametrize("family", ["png", "exr"])

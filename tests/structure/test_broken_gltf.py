@@ -241,3 +241,8 @@ def test_images_are_never_read(tmp_path: Path) -> None:
     scene["images"] = [{"uri": "http://example.org/a.png"}, {"uri": "/etc/passwd"}]
     path.write_text(json.dumps(scene))
     assert film_scene(path, **ASKED).depth().num_frames == 2
+
+
+def test_an_empty_file_is_called_empty(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.glb").touch()
+    assert refused(tmp_path / "a.glb", capfd).endswith("expected a glTF or GLB file, found an empty file")

@@ -126,7 +126,8 @@ def test_what_is_cut_off_stays_cut_off(tmp_path: Path, clips: dict[int, np.ndarr
     np.save(tmp_path / "a.npy", np.minimum(clips[11], top))
     repaired = write_mended(diagnose(tmp_path / "a.npy"), tmp_path / "a.npz")
     assert "clipping" in repaired.left
-    assert "clipping" not in repaired.mended
+    assert not repaired.mended
+    assert not (tmp_path / "a.npz").exists()
 
 
 def test_metres_stay_metres(tmp_path: Path, clips: dict[int, np.ndarray]) -> None:
@@ -138,11 +139,20 @@ def test_metres_stay_metres(tmp_path: Path, clips: dict[int, np.ndarray]) -> Non
     assert read_depth(tmp_path / "a.npz").units == "metric"
 
 
-def test_a_sound_file_is_left_as_it_is(tmp_path: Path, clips: dict[int, np.ndarray]) -> None:
+def test_of_a_sound_file_no_copy_is_written(tmp_path: Path, clips: dict[int, np.ndarray]) -> None:
     np.save(tmp_path / "a.npy", clips[3])
     repaired = write_mended(diagnose(tmp_path / "a.npy"), tmp_path / "out.npz")
     assert not repaired.mended
-    assert (read_depth(tmp_path / "out.npz").values == read_depth(tmp_path / "a.npy").values).all()
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npy"]
+
+
+@pytest.mark.parametrize("holes", [0.0, 0.1])
+def test_depth_that_never_varies_is_refused(tmp_path: Path, holes: float) -> None:
+    same = np.full((3, 32, 32), 3, np.float32)
+    same[np.random.default_rng(0).random(same.shape) < holes] = np.nan
+    np.save(tmp_path / "same.npy", same)
+    with pytest.raises(InputError, match=r"same\.npy: expected depth that varies, found the constant 3"):
+        diagnose(tmp_path / "same.npy")
 
 
 def test_findings_depend_on_samples_alone() -> None:

@@ -13,10 +13,11 @@ _SCRIPT = """
 import json, re, resource, sys
 from pathlib import Path
 from makeyourvideo.depth_job import Target, estimate_depth
+from makeyourvideo.structure.picking import pick_from_video
 
 page = resource.getpagesize()
 used = {}
-for done, _ in estimate_depth(Path(sys.argv[1]), Target(Path(sys.argv[2]))):
+for done, _ in estimate_depth(pick_from_video(Path(sys.argv[1])), Target(Path(sys.argv[2]))):
     if done and done % 1000 == 0:
         used[done] = int(Path("/proc/self/statm").read_text().split()[1]) * page
 # ru_maxrss would begin at what the parent process once held

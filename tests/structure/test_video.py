@@ -10,9 +10,10 @@ from makeyourvideo.media import write_video
 from makeyourvideo.structure.depth import DepthVideo
 from makeyourvideo.structure.estimators import Estimator
 from makeyourvideo.structure.files import read_depth
+from makeyourvideo.structure.picking import count_frames, pick_from_video
 from makeyourvideo.structure.steadying import ScaleKeeper, steadied
 from makeyourvideo.structure.streaming import save_streamed
-from makeyourvideo.structure.video import WINDOW, count_frames, estimate_frames, pick_from_video
+from makeyourvideo.structure.video import WINDOW, estimate_frames
 
 
 def moving_picture(count, height=96, width=128):

@@ -23,7 +23,9 @@ def generate(
         str | None,
         Option(help="Of the scene: a .json of keyframes, orbit, dolly, crane, fly-through, its own."),
     ] = None,
-    start: Annotated[float, Option(help="Second of the scene at which to begin.")] = 0,
+    start: Annotated[
+        float | None, Option(help="Second of the scene at which to begin; without it, 0.")
+    ] = None,
     animation: Annotated[str | None, Option(help="Play this animation of the scene alone.")] = None,
     keyframes: Annotated[
         str | None, Option(help="Or depth at some frames: 0:a.png,8:b.png,15:c.png.")
@@ -34,8 +36,9 @@ def generate(
     model: Annotated[Path | None, Option(help="Model folder; without it, the bundled model.")] = None,
     negative_prompt: Annotated[str, Option(help="What the guidance moves away from.")] = "",
     depth_kind: Annotated[
-        Literal["inverse", "metric"], Option(help="Whether large values are near (inverse) or far (metric).")
-    ] = "inverse",
+        Literal["inverse", "metric"] | None,
+        Option(help="Whether large values are near (inverse) or far (metric); without it, inverse."),
+    ] = None,
     inverted: Annotated[bool, Option("--inverted", help="Inverse depth stored with near as black.")] = False,
     depth_near: Annotated[
         float | None, Option(help="Metres of the near end of integer samples and grey levels.")
@@ -85,13 +88,10 @@ def generate(
     Beside the video stand a manifest (.json), from which `replay` makes it again, and a strip of frames
     (.png) that shows the depth over the result.
     """
-    from makeyourvideo.cli.running import follow, prepare_aloud, report
-    from makeyourvideo.run import check_outputs, run
-    from makeyourvideo.settings import parse_settings
+    from makeyourvideo.settings import check_there, parse_settings
     from makeyourvideo.structure.keyframes import parse_keyframes
 
-    check_outputs(output, force, preview)
-    settings = {
+    asked = {
         "prompt": prompt,
         "negative_prompt": negative_prompt,
         "depth": depth,
@@ -100,7 +100,7 @@ def generate(
         "camera": camera,
         "start": start,
         "animation": animation,
-        "keyframes": tuple(parse_keyframes(keyframes).items()) if keyframes else (),
+        "keyframes": None if keyframes is None else tuple(parse_keyframes(keyframes).items()),
         "estimator": estimator,
         "depth_kind": depth_kind,
         "inverted": inverted,
@@ -124,7 +124,14 @@ def generate(
         "stream": stream,
         "window": window,
     }
-    job = prepare_aloud(parse_settings(settings), estimate=not dry_run)
+    settings = parse_settings({name: value for name, value in asked.items() if value is not None})
+    check_there(settings)
+
+    from makeyourvideo.cli.running import follow, prepare_aloud, report  # not before bad input is refused
+    from makeyourvideo.run import check_outputs, run
+
+    check_outputs(output, force, preview)
+    job = prepare_aloud(settings, estimate=not dry_run)
     if dry_run:
         from makeyourvideo.cli.dry_run import describe
 

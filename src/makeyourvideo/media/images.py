@@ -59,6 +59,16 @@ def read_gray_image(path: Path, *, max_bytes: int = MAX_BYTES) -> NDArray[np.uin
         return rgb[..., 0]
 
 
+def is_16_bit_gray(path: Path) -> bool:
+    """Whether a picture is grey of 16 bits, as depth often is and pictures to look at hardly ever.
+
+    Raises:
+        InputError: unreadable.
+    """
+    with opened_image(path, MAX_BYTES) as image:
+        return image.mode.startswith("I")
+
+
 def read_tiff(path: Path, *, max_bytes: int = MAX_BYTES) -> NDArray[Any]:
     """Read the pages `(pages, height, width)` of a grey TIFF: uint8, uint16 or float32, as stored.
 

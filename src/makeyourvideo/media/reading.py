@@ -25,6 +25,7 @@ from makeyourvideo.media.images import (
 )
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")
+ANIMATION_SUFFIXES = (".gif", ".webp")
 
 # Playlists could reach for other files and the network, so only plain containers are opened.
 _CONTAINERS = {"format_whitelist": "mov,matroska,avi", "protocol_whitelist": "file"}
@@ -41,7 +42,7 @@ def read_video(path: Path, *, max_bytes: int = MAX_BYTES) -> tuple[Frames, float
     """
     if path.is_dir():
         return read_folder(path, ".png", partial(read_image, max_bytes=max_bytes), max_bytes), None
-    if path.suffix.lower() in (".gif", ".webp"):
+    if path.suffix.lower() in ANIMATION_SUFFIXES:
         return _read_animation(path, max_bytes)
     with _video_stream(path) as stream:
         frames = [
@@ -69,14 +70,17 @@ def iterate_video(path: Path) -> Iterator[tuple[float, Frames]]:
             yield time - start, np.rot90(frame.to_ndarray(format="rgb24"), frame.rotation // 90)
 
 
-def video_rate(path: Path) -> float | None:
-    """Return the mean frames a second of a video, where it has a rate.
+def video_header(path: Path) -> tuple[float | None, int | None]:
+    """Return the mean frames a second of a video and how many frames it states, where it has either.
+
+    What is stated need not be right: to know, count what `iterate_video` yields.
 
     Raises:
         InputError: unreadable, or no video.
     """
     with _video_stream(path) as stream:
-        return _rate(stream)
+        rate = _rate(stream)
+        return rate, stream.frames or round(_duration(stream) * (rate or 0)) or None
 
 
 @dataclass(frozen=True)

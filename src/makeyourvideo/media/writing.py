@@ -55,8 +55,7 @@ def growing_video(path: Path, fps: float) -> Iterator[Put]:
     Raises:
         InputError: a rate out of range.
     """
-    if not 0 < fps <= 1000:
-        raise InputError("fps", "above 0 and at most 1000", f"{fps:g}")
+    check_fps(fps)
     with _WRITERS[path.suffix.lower()](path, Fraction(fps).limit_denominator(1001)) as put:
 
         def put_checked(frames: Frames) -> None:
@@ -104,6 +103,16 @@ def _gray_frame(luma: NDArray[np.uint8] | NDArray[np.uint16], pixels: str, bits:
             rows[:, : luma.shape[1]] = luma
         plane.update(rows.tobytes())
     return frame
+
+
+def check_fps(fps: float) -> None:
+    """Refuse what is no rate of frames a second.
+
+    Raises:
+        InputError: 0 or less, more than 1000, or NaN.
+    """
+    if not 0 < fps <= 1000:
+        raise InputError("fps", "above 0 and at most 1000", f"{fps:g}")
 
 
 def check_video_path(path: Path, force: bool) -> None:

@@ -19,12 +19,14 @@ class Clip:
         context: text embeddings `b n d`, one a clip.
         num_frames: f; batch and frames share the first axis of the hidden state.
         temporal: whether temporal layers run.
+        slice_bytes: roughly what a layer may hold at once beside what it is given and gives.
     """
 
     time_embedding: Tensor
     context: Tensor
     num_frames: int
     temporal: bool
+    slice_bytes: int
 
 
 @dataclass(frozen=True)
@@ -88,13 +90,13 @@ class Level(nn.Module):
         return self._layer(index, hidden, clip)
 
     def _layer(self, index: int, hidden: Tensor, clip: Clip) -> Tensor:
-        hidden = self.resnets[index](hidden, clip.time_embedding)
+        hidden = self.resnets[index](hidden, clip.time_embedding, clip.slice_bytes)
         if clip.temporal and index < len(self.temporal_convs):
             hidden = self.temporal_convs[index](hidden, clip.num_frames)
         if index < len(self.attentions):
-            hidden = self.attentions[index](hidden, clip.context)
+            hidden = self.attentions[index](hidden, clip.context, clip.slice_bytes)
         if clip.temporal and index < len(self.temporal_attentions):
-            hidden = self.temporal_attentions[index](hidden, clip.num_frames)
+            hidden = self.temporal_attentions[index](hidden, clip.num_frames, clip.slice_bytes)
         return hidden
 
 

@@ -7,10 +7,11 @@ view. Modules carry the names of diffusers' `UNet2DConditionModel`, so its weigh
 from typing import TypeVar
 
 import torch
-from diffusers.models.attention import FeedForward
 from einops import rearrange
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, scaled_dot_product_attention, silu
+
+from makeyourvideo.models.dense import FeedForward, Linear, in_slices, slice_size
 
 Layer = TypeVar("Layer", bound=nn.Module)
 
@@ -39,18 +40,27 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.norm1 = nn.GroupNorm(groups, in_channels, eps=1e-5)
         self.conv1 = nn.Conv2d(in_channels, out_channels, 3, padding=1)
-        self.time_emb_proj = nn.Linear(time_channels, out_channels)
+        self.time_emb_proj = Linear(time_channels, out_channels)
         self.norm2 = nn.GroupNorm(groups, out_channels, eps=1e-5)
         self.dropout = nn.Dropout(dropout)
         self.conv2 = zeroed(nn.Conv2d(out_channels, out_channels, 3, padding=1))
         self.conv_shortcut = nn.Conv2d(in_channels, out_channels, 1) if in_channels != out_channels else None
 
-    def forward(self, hidden: Tensor, time_embedding: Tensor) -> Tensor:
-        """Map `(b f) c h w` to as many frames of `out_channels`; `time_embedding` is `b d`, one a clip."""
+    def forward(self, hidden: Tensor, time_embedding: Tensor, slice_bytes: int) -> Tensor:
+        """Map `(b f) c h w` to as many frames of `out_channels`, some frames at a time.
+
+        `time_embedding` is `b d`, one a clip.
+        """
         shift = self.time_emb_proj(silu(time_embedding))
-        shift = shift.repeat_interleave(hidden.shape[0] // shift.shape[0], dim=0)
-        residual = self.conv1(silu(self.norm1(hidden))) + shift[:, :, None, None]
-        residual = self.conv2(self.dropout(silu(self.norm2(residual))))
+        shift = shift.repeat_interleave(hidden.shape[0] // shift.shape[0], dim=0)[:, :, None, None]
+        size = slice_size(hidden, 0, 3, slice_bytes)
+        parts = [self._residual(*part) for part in zip(hidden.split(size), shift.split(size), strict=True)]
+        return torch.cat(parts) if len(parts) > 1 else parts[0]
+
+    def _residual(self, hidden: Tensor, shift: Tensor) -> Tensor:
+        in_place = not torch.is_grad_enabled()
+        residual = self.conv1(silu(self.norm1(hidden), in_place)) + shift
+        residual = self.conv2(self.dropout(silu(self.norm2(residual), in_place)))
         return residual + (hidden if self.conv_shortcut is None else self.conv_shortcut(hidden))
 
 
@@ -60,20 +70,26 @@ class Attention(nn.Module):
     def __init__(self, channels: int, head_dim: int, context_channels: int | None = None) -> None:
         super().__init__()
         self.head_dim = head_dim
-        self.to_q = nn.Linear(channels, channels, bias=False)
-        self.to_k = nn.Linear(context_channels or channels, channels, bias=False)
-        self.to_v = nn.Linear(context_channels or channels, channels, bias=False)
-        self.to_out = nn.ModuleList([nn.Linear(channels, channels)])
+        self.to_q = Linear(channels, channels, bias=False)
+        self.to_k = Linear(context_channels or channels, channels, bias=False)
+        self.to_v = Linear(context_channels or channels, channels, bias=False)
+        self.to_out = nn.ModuleList([Linear(channels, channels)])
 
-    def forward(self, tokens: Tensor, context: Tensor | None = None) -> Tensor:
-        """Return `b n c`."""
-        context = tokens if context is None else context
-        query, key, value = (
-            rearrange(projected, "b n (heads d) -> b heads n d", d=self.head_dim)
-            for projected in (self.to_q(tokens), self.to_k(context), self.to_v(context))
-        )
-        attended = attend(query, key, value)
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Attend to the tokens themselves; return `b n c`."""
+        return self.attend(tokens, *self.project(tokens))
+
+    def project(self, context: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys and values `b heads m d` of what is attended to."""
+        return self._split(self.to_k(context)), self._split(self.to_v(context))
+
+    def attend(self, tokens: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Attend to keys and values of `project`; return `b n c`."""
+        attended = attend(self._split(self.to_q(tokens)), key, value)
         return self.to_out[0](rearrange(attended, "b heads n d -> b n (heads d)"))
+
+    def _split(self, projected: Tensor) -> Tensor:
+        return rearrange(projected, "b n (heads d) -> b heads n d", d=self.head_dim)
 
 
 class SpatialTransformerLayer(nn.Module):
@@ -86,18 +102,25 @@ class SpatialTransformerLayer(nn.Module):
         self.norm2 = nn.LayerNorm(channels)
         self.attn2 = Attention(channels, head_dim, context_channels)
         self.norm3 = nn.LayerNorm(channels)
-        self.ff = FeedForward(channels, activation_fn="geglu")
+        self.ff = FeedForward(channels)
 
-    def forward(self, tokens: Tensor, context: Tensor) -> Tensor:
-        """Map `(b f) n c` to the same; `context` is `b m d`, one a clip.
+    def forward(self, tokens: Tensor, context: Tensor, slice_bytes: int) -> Tensor:
+        """Map `b f n c` to the same, some frames at a time; `context` is `b m d`, one a clip.
 
         All frames of a clip ask the same text, so they are laid out as one long row of queries: keys and
         values exist once a clip.
         """
-        tokens = tokens + self.attn1(self.norm1(tokens))
-        queries = rearrange(self.norm2(tokens), "(b f) n c -> b (f n) c", b=context.shape[0])
-        tokens = tokens + self.attn2(queries, context).view_as(tokens)
-        return tokens + self.ff(self.norm3(tokens))
+        key, value = self.attn2.project(context)
+
+        def layer(part: Tensor) -> Tensor:
+            frames = part.flatten(0, 1)
+            frames = frames + self.attn1(self.norm1(frames))
+            part = frames.view_as(part)
+            queries = self.norm2(part).flatten(1, 2)
+            part = part + self.attn2.attend(queries, key, value).view_as(part)
+            return part + self.ff(self.norm3(part))
+
+        return in_slices(layer, tokens, 1, slice_bytes)
 
 
 class SpatialTransformer(nn.Module):
@@ -106,18 +129,19 @@ class SpatialTransformer(nn.Module):
     def __init__(self, channels: int, head_dim: int, layers: int, context_channels: int, groups: int) -> None:
         super().__init__()
         self.norm = nn.GroupNorm(groups, channels, eps=1e-6)
-        self.proj_in = nn.Linear(channels, channels)
+        self.proj_in = Linear(channels, channels)
         self.transformer_blocks = nn.ModuleList(
             SpatialTransformerLayer(channels, head_dim, context_channels) for _ in range(layers)
         )
-        self.proj_out = zeroed(nn.Linear(channels, channels))
+        self.proj_out = zeroed(Linear(channels, channels))
 
-    def forward(self, hidden: Tensor, context: Tensor) -> Tensor:
+    def forward(self, hidden: Tensor, context: Tensor, slice_bytes: int) -> Tensor:
         """Map `(b f) c h w` to the same; `context` is `b m d`, one a clip."""
-        tokens = self.proj_in(rearrange(self.norm(hidden), "bf c h w -> bf (h w) c"))
+        normed = rearrange(self.norm(hidden), "(b f) c h w -> b f (h w) c", b=context.shape[0])
+        tokens = self.proj_in(normed)
         for layer in self.transformer_blocks:
-            tokens = layer(tokens, context)
-        return hidden + rearrange(self.proj_out(tokens), "bf (h w) c -> bf c h w", h=hidden.shape[2])
+            tokens = layer(tokens, context, slice_bytes)
+        return hidden + rearrange(self.proj_out(tokens), "b f (h w) c -> (b f) c h w", h=hidden.shape[2])
 
 
 class Downsample(nn.Module):

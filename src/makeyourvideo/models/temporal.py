@@ -5,11 +5,11 @@ that a fresh video model is its image model, frame by frame.
 """
 
 import torch
-from diffusers.models.attention import FeedForward
 from einops import einsum, rearrange
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
+from makeyourvideo.models.dense import FeedForward, Linear, in_slices
 from makeyourvideo.models.spatial import zeroed
 
 
@@ -29,6 +29,19 @@ class TemporalLayer(nn.Module):
         self.silence()
 
 
+def pixels_first(hidden: Tensor) -> Tensor:
+    """View `n c h w` as `n h w c`, the order of channels-last memory."""
+    return hidden.permute(0, 2, 3, 1)
+
+
+def channels_first(hidden: Tensor) -> Tensor:
+    """View `n h w c` as `n c h w`; of a batch of one, too, the layers can tell that channels are last.
+
+    (einops regroups a batch of one to the same numbers with strides that look like another layout.)
+    """
+    return hidden.permute(0, 3, 1, 2)
+
+
 class FramesGroupNorm(nn.GroupNorm):
     """GroupNorm whose statistics run over the frames of a clip, too."""
 
@@ -38,8 +51,10 @@ class FramesGroupNorm(nn.GroupNorm):
             # PyTorch 2.13 crashes in the backward pass of a channels-last GroupNorm whose input needs no
             # gradient, as at the first temporal layer above frozen ones.
             hidden = hidden.detach().requires_grad_()
-        clips = rearrange(hidden, "(b f) c h w -> b c (f h) w", f=num_frames)
-        return rearrange(super().forward(clips), "b c (f h) w -> (b f) c h w", f=num_frames)
+        frames, _, height, width = hidden.shape
+        clips = pixels_first(hidden).reshape(frames // num_frames, num_frames * height, width, -1)
+        normed = super().forward(channels_first(clips))
+        return channels_first(pixels_first(normed).reshape(frames, height, width, -1))
 
 
 class FramesConv(nn.Conv2d):
@@ -50,10 +65,11 @@ class FramesConv(nn.Conv2d):
 
     def forward(self, hidden: Tensor, num_frames: int) -> Tensor:  # type: ignore[override]
         """Map `(b f) c h w` to the same."""
-        height = hidden.shape[2]
-        clips = rearrange(hidden, "(b f) c h w -> b c f (h w)", f=num_frames)
-        padded = torch.cat([clips[:, :, :1], clips, clips[:, :, -1:]], dim=2)
-        return rearrange(super().forward(padded), "b c f (h w) -> (b f) c h w", h=height)
+        frames, channels, height, width = hidden.shape
+        clips = pixels_first(hidden).reshape(-1, num_frames, height * width, channels)
+        padded = torch.cat([clips[:, :1], clips, clips[:, -1:]], dim=1)
+        convolved = pixels_first(super().forward(channels_first(padded)))
+        return channels_first(convolved.reshape(frames, height, width, channels))
 
 
 class PixelsConv(nn.Conv2d):
@@ -86,7 +102,7 @@ class TemporalConvolution(TemporalLayer):
         """Map `(b f) c h w` to the same."""
         residual = hidden
         for stage, (norm, conv) in enumerate(zip(self.norms, self.convs, strict=True)):
-            activated = silu(norm(residual, num_frames))
+            activated = silu(norm(residual, num_frames), inplace=not torch.is_grad_enabled())
             residual = conv(activated if stage == 0 else self.dropout(activated), num_frames)
         return hidden + residual
 
@@ -137,10 +153,10 @@ class TemporalAttention(nn.Module):
     def __init__(self, channels: int, head_dim: int, reach: int, window: int | None) -> None:
         super().__init__()
         self.head_dim, self.window = head_dim, window
-        self.to_q = nn.Linear(channels, channels, bias=False)
-        self.to_k = nn.Linear(channels, channels, bias=False)
-        self.to_v = nn.Linear(channels, channels, bias=False)
-        self.to_out = nn.ModuleList([nn.Linear(channels, channels)])
+        self.to_q = Linear(channels, channels, bias=False)
+        self.to_k = Linear(channels, channels, bias=False)
+        self.to_v = Linear(channels, channels, bias=False)
+        self.to_out = nn.ModuleList([Linear(channels, channels)])
         self.relative_key = nn.Parameter(torch.empty(2 * reach + 1, head_dim))
         self.relative_value = nn.Parameter(torch.empty(2 * reach + 1, head_dim))
         self.reset_parameters()
@@ -170,13 +186,17 @@ class TemporalTransformerLayer(nn.Module):
         self.norm2 = nn.LayerNorm(channels)
         self.attn2 = TemporalAttention(channels, head_dim, reach, window)
         self.norm3 = nn.LayerNorm(channels)
-        self.ff = FeedForward(channels, activation_fn="geglu")
+        self.ff = FeedForward(channels)
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Map `b f n c` to the same."""
-        tokens = tokens + self.attn1(self.norm1(tokens))
-        tokens = tokens + self.attn2(self.norm2(tokens))
-        return tokens + self.ff(self.norm3(tokens))
+    def forward(self, tokens: Tensor, slice_bytes: int) -> Tensor:
+        """Map `b f n c` to the same, some positions at a time."""
+
+        def layer(part: Tensor) -> Tensor:
+            part = part + self.attn1(self.norm1(part))
+            part = part + self.attn2(self.norm2(part))
+            return part + self.ff(self.norm3(part))
+
+        return in_slices(layer, tokens, 2, slice_bytes)
 
 
 class TemporalTransformer(TemporalLayer):
@@ -187,21 +207,21 @@ class TemporalTransformer(TemporalLayer):
     ) -> None:
         super().__init__()
         self.norm = FramesGroupNorm(groups, channels, eps=1e-6)
-        self.proj_in = nn.Linear(channels, channels)
+        self.proj_in = Linear(channels, channels)
         self.transformer_blocks = nn.ModuleList(
             TemporalTransformerLayer(channels, head_dim, reach, window) for _ in range(layers)
         )
-        self.proj_out = nn.Linear(channels, channels)
+        self.proj_out = Linear(channels, channels)
         self.silence()
 
     def silence(self) -> None:
         """Set the last projection to zero."""
         zeroed(self.proj_out)
 
-    def forward(self, hidden: Tensor, num_frames: int) -> Tensor:
+    def forward(self, hidden: Tensor, num_frames: int, slice_bytes: int) -> Tensor:
         """Map `(b f) c h w` to the same."""
         normed = self.norm(hidden, num_frames)
         tokens = self.proj_in(rearrange(normed, "(b f) c h w -> b f (h w) c", f=num_frames))
         for layer in self.transformer_blocks:
-            tokens = layer(tokens)
+            tokens = layer(tokens, slice_bytes)
         return hidden + rearrange(self.proj_out(tokens), "b f (h w) c -> (b f) c h w", h=hidden.shape[2])

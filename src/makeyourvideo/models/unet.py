@@ -34,7 +34,8 @@ class VideoUNet(ModelMixin, ConfigMixin):
     """The denoising network: an image U-Net whose layers are followed by temporal ones.
 
     The defaults are the sizes of the released model. With `temporal_enabled` false, and likewise before any
-    training of the temporal layers, it is the image model, frame by frame.
+    training of the temporal layers, it is the image model, frame by frame. `slice_bytes` bounds what a layer
+    holds at once, more or less; it changes results by no more than rounding.
 
     Args:
         in_channels: latents, then `depth_patch_size**2` channels of depth.
@@ -83,6 +84,7 @@ class VideoUNet(ModelMixin, ConfigMixin):
     ) -> None:
         super().__init__()
         self.temporal_enabled = True
+        self.slice_bytes = 2**25
         widths = list(block_out_channels)
         head_dims = _head_dims(widths, attention_levels, attention_head_dim)
         options = LayerOptions(
@@ -147,7 +149,9 @@ class VideoUNet(ModelMixin, ConfigMixin):
             raise ValueError(f"height and width divisible by {self.size_multiple}, got {height} x {width}")
         timesteps = torch.as_tensor(timestep, device=sample.device).expand(batch)
         time_embedding = self.time_embedding(self.time_proj(timesteps).to(sample.dtype))
-        clip = Clip(time_embedding, encoder_hidden_states, num_frames, self.temporal_enabled)
+        clip = Clip(
+            time_embedding, encoder_hidden_states, num_frames, self.temporal_enabled, self.slice_bytes
+        )
 
         frames = rearrange(sample, "b c f h w -> (b f) c h w").contiguous(memory_format=torch.channels_last)
         skips = [self.conv_in(frames)]

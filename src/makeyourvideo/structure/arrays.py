@@ -149,6 +149,7 @@ def _checked_fields(
         and bool((scale > 0).all() and np.isfinite(scale + offset).all())
         and normalization in get_args(Normalization)
         and units in get_args(Units)
+        and (np.isnan(fps) or 0 < fps < np.inf)
     )
     if not is_sound:
         raise _contradicting(path)

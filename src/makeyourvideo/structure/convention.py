@@ -1,9 +1,9 @@
 """What stored samples mean, as a small JSON file that travels with them."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from makeyourvideo.errors import InputError, unreadable_unless
 from makeyourvideo.structure.depth import Normalization, Units
@@ -39,7 +39,7 @@ class Convention(BaseModel):
     far: float | None = None
     span: tuple[float, float] | None = None
     normalization: Normalization | None = None
-    fps: float | None = None
+    fps: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     source: str | None = None
 
 

@@ -5,9 +5,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from makeyourvideo.errors import InputError
 from makeyourvideo.media import MAX_BYTES, Luma
-from makeyourvideo.outputs import written_together
+from makeyourvideo.outputs import check_free, written_together
 from makeyourvideo.structure.convention import Convention, Kind
 from makeyourvideo.structure.depth import DepthVideo, Units
 from makeyourvideo.structure.doctor import examine
@@ -47,7 +49,8 @@ def diagnose(
     """Examine a depth file, its samples as stored; flags are as of `read_depth`.
 
     Raises:
-        InputError: as `read_depth` for what cannot be read; no sample says anything; pictures under 16x16.
+        InputError: as `read_depth` for what cannot be read; no sample says anything, or all say the same;
+            pictures under 16x16.
     """
     flags = Convention(kind=kind, inverted=inverted)
     check_flags(path, flags)
@@ -59,6 +62,9 @@ def diagnose(
         )
     if not specimen.valid.any():
         raise InputError(path, "depth in some pixels", "none in any")
+    known = specimen.levels[~np.isnan(specimen.levels)]
+    if known.min() == known.max():
+        raise InputError(path, "depth that varies", f"the constant {known[0]:g} in the whole clip")
     if isinstance(samples, DepthVideo):
         return Diagnosis(path, specimen, examine(specimen), samples.units, samples.fps)
     units: Units = stated.units if stated and not specimen.bits else "relative"
@@ -89,22 +95,39 @@ def _specimen(samples: Samples | DepthVideo, convention: Convention) -> Specimen
     return Specimen(samples, bits, kind, inverted=inverted)
 
 
-def write_mended(diagnosis: Diagnosis, path: Path, *, force: bool = False) -> Repaired:
-    """Write a mended copy as .npz, and beside it as .json what was found, done and left.
+def check_mended(path: Path, force: bool) -> tuple[Path, Path]:
+    """The mended copy and the record beside it; call it before any long work.
 
     Raises:
-        InputError: another suffix, either file exists and `force` is false, or only constant depth is left.
+        InputError: another suffix than .npz, or either file exists and `force` is false.
     """
     if path.suffix.lower() != ".npz":
         raise InputError(path, "a path that ends in .npz", path.suffix or "no suffix")
+    files = path, path.with_suffix(".json")
+    for file in files:
+        check_free(file, force)
+    return files
+
+
+def write_mended(diagnosis: Diagnosis, path: Path, *, force: bool = False) -> Repaired:
+    """Write a mended copy as .npz, and beside it as .json what was found, done and left.
+
+    Where nothing can be mended, nothing is written.
+
+    Raises:
+        InputError: as `check_mended`, or only constant depth is left.
+    """
+    files = check_mended(path, force)
     repaired = repair(diagnosis.specimen, diagnosis.findings)
-    source = f"{diagnosis.path}, mended: {', '.join(repaired.mended) or 'nothing'}"
+    if not repaired.mended:
+        return repaired
+    source = f"{diagnosis.path}, mended: {', '.join(repaired.mended)}"
     is_metric = diagnosis.units == "metric" and repaired.keeps_scale and bool((repaired.inverse >= 0).all())
     depth = DepthVideo.from_inverse_depth(
         repaired.inverse, units="metric" if is_metric else "relative", source=source, fps=diagnosis.fps
     )
     record = diagnosis.as_dict() | {"mended": repaired.mended, "left": repaired.left, "units": depth.units}
-    with written_together([path, path.with_suffix(".json")], force) as (npz, manifest):
+    with written_together(files, force) as (npz, manifest):
         depth.save(npz)
         manifest.write_text(json.dumps(record, indent=1) + "\n")
     return repaired

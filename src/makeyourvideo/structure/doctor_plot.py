@@ -17,8 +17,10 @@ def check_plotting(path: Path) -> None:
     """Refuse, before any work, to plot where that is impossible.
 
     Raises:
-        InputError: matplotlib is not installed.
+        InputError: another suffix than .png, or matplotlib is not installed.
     """
+    if path.suffix.lower() != ".png":
+        raise InputError(path, "a path that ends in .png", path.suffix or "no suffix")
     try:
         import matplotlib  # noqa: F401
     except ImportError:
@@ -31,7 +33,7 @@ def plot_findings(specimen: Specimen, findings: list[Finding], path: Path, *, fo
     """Plot each finding into one PNG; without findings, the middle frame and its histogram.
 
     Raises:
-        InputError: matplotlib is not installed, or `path` exists and `force` is false.
+        InputError: as `check_plotting`, or `path` exists and `force` is false.
     """
     check_plotting(path)
     from matplotlib.figure import Figure

@@ -1,6 +1,7 @@
 """Grey video, PNG, TIFF, NumPy and OpenEXR -> DepthVideo, whatever they mean by depth."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from makeyourvideo.media import (
     MAX_BYTES,
     VIDEO_SUFFIXES,
     Luma,
+    check_fps,
     read_folder,
     read_gray_image,
     read_luma,
@@ -66,10 +68,12 @@ def read_depth(
 
     Raises:
         InputError: missing, unreadable, cut short or too large files, mixed formats or sizes, no frames, NaN,
-            constant depth, contradicting flags.
+            constant depth, contradicting flags, an impossible rate.
     """
     flags = Convention(kind=kind, inverted=inverted, near=near, far=far)
     check_flags(path, flags)
+    if fps is not None:
+        check_fps(fps)
     samples, stated, rate = read_samples(path, flags, max_bytes)
     if isinstance(samples, DepthVideo):
         if inverted or near or far or (kind, samples.units) == ("metric", "relative"):
@@ -161,8 +165,7 @@ def _read(path: Path, kind: Kind, max_bytes: int) -> tuple[Samples | DepthVideo,
         ".exr": partial(read_exr, max_bytes=max_bytes, outside=nothing),
     }
     if path.is_dir():
-        there = {file.suffix.lower() for file in path.iterdir()}
-        suffix = next((known for known in (".exr", ".tif", ".tiff") if known in there), ".png")
+        suffix = _most_frames(path, readers)
         return read_folder(path, suffix, readers[suffix], max_bytes, besides=(IN_FOLDER,)), None
     if suffix in (".tif", ".tiff"):
         return read_tiff(path, max_bytes=max_bytes), None
@@ -177,6 +180,16 @@ def _read(path: Path, kind: Kind, max_bytes: int) -> tuple[Samples | DepthVideo,
         return luma, luma.fps
     known = ", ".join((*readers, ".npz", ".npy", *VIDEO_SUFFIXES))
     raise InputError(path, f"a folder of frames or one of {known}", suffix or "no suffix")
+
+
+def _most_frames(folder: Path, known: Mapping[str, object]) -> str:
+    """The suffix of most of a folder's pictures; what stands among them is refused where they are read."""
+    names = {file.name for file in folder.iterdir() if not file.name.startswith(".")} - {IN_FOLDER}
+    counts = Counter(Path(name).suffix.lower() for name in names)
+    if not counts.keys() & known:
+        found = " and ".join(sorted(suffix or "no suffix" for suffix in counts)) or "nothing in it"
+        raise InputError(folder, f"a folder of {', '.join(known)} frames", found)
+    return max(known, key=lambda suffix: counts[suffix])
 
 
 def _read_page(path: Path, max_bytes: int) -> NDArray[Any]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from makeyourvideo.errors import InputError
+from makeyourvideo.structure.motion import optical_flow
 
 Floats = NDArray[np.float32]
 _NEARER = 20.0  # how much of two things that land on one pixel the nearer one takes, in ranges of the depth
@@ -64,10 +65,7 @@ class _Between:
         grays = [  # by rank, because what comes nearer changes its depth, but less often its order
             cv2.equalizeHist(((depth - low) / self.span * 255).astype(np.uint8)) for depth in (first, last)
         ]
-        flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-        flow.setFinestScale(0)  # a disc of one depth has nothing but its edge to go by
-        there = flow.calc(grays[0], grays[1], None)
-        back = flow.calc(grays[1], grays[0], None)
+        there, back = optical_flow(*grays, finest=True)  # a disc of one depth has nothing but its edge
         grid = np.stack(np.meshgrid(np.arange(first.shape[1]), np.arange(first.shape[0])), axis=-1)
         self.grid = grid.astype(np.float32)
         self.sides = (first, there, self._arriving(last, there)), (last, back, self._arriving(first, back))

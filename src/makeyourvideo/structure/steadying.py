@@ -9,8 +9,11 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TypeVar
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from makeyourvideo.structure.motion import optical_flow
 
 Frames = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -101,18 +104,15 @@ class _Linked:
 
 def _linked(frames: Iterable[tuple[Frames, Floats]]) -> Iterator[_Linked]:
     """Find the motion between neighbours, once for all passes."""
-    import cv2
-
-    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     before: _Link | None = None
     for (frame, inverse), following in _with_next(frames):
         if following is None:
             yield _Linked(inverse, before, None)
             return
-        gray, gray_after = (
+        grays = (
             cv2.cvtColor(np.ascontiguousarray(each), cv2.COLOR_RGB2GRAY) for each in (frame, following[0])
         )
-        ahead, back = flow.calc(gray, gray_after, None), flow.calc(gray_after, gray, None)
+        ahead, back = optical_flow(*grays)
         yield _Linked(inverse, before, _link(frame, following[0], ahead, back))
         before = _link(following[0], frame, back, ahead)
 
@@ -128,8 +128,6 @@ def _link(frame: Frames, other: Frames, there: Floats, back: Floats) -> _Link:
 
 
 def _sampled(values: Floats, places: Floats) -> Floats:
-    import cv2
-
     return cv2.remap(values, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 

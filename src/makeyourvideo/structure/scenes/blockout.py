@@ -9,7 +9,7 @@ import yaml
 from numpy.typing import NDArray
 
 from makeyourvideo.errors import InputError, unreadable_unless
-from makeyourvideo.media import MAX_BYTES
+from makeyourvideo.media import MAX_BYTES, check_fps
 from makeyourvideo.structure.scenes.blockout_form import Blockout, MeshFile, Thing
 from makeyourvideo.structure.scenes.cameras import Cameras
 from makeyourvideo.structure.scenes.inputs import beside, read_bounded, validated
@@ -48,8 +48,10 @@ def film_blockout(
         InputError: what is wrong, with the file and the key.
     """
     form = read_blockout(path)
-    fps = fps or form.fps
-    seconds = frame_times(num_frames or max(round(form.duration * fps), 1), fps)
+    fps = form.fps if fps is None else fps
+    check_fps(fps)
+    count = max(round(form.duration * fps), 1) if num_frames is None else num_frames
+    seconds = frame_times(count, fps)
     check_size(path, height, width, max_bytes)
     placed = _place(path, form, max_bytes)
     model = BlockoutModel(path, placed)
@@ -116,7 +118,13 @@ def read_blockout(path: Path) -> Blockout:
     """
     content = read_bounded(path, "a YAML file that blocks out a scene", _MAX_YAML_BYTES)
     with unreadable_unless(path, "a YAML file that blocks out a scene"):
-        form = yaml.safe_load(content)
+        try:
+            form = yaml.safe_load(content)
+        except yaml.MarkedYAMLError as error:
+            line = 1 if error.problem_mark is None else error.problem_mark.line + 1
+            raise InputError(path, "YAML", f"an error in line {line} ({error.problem})") from error
+        except yaml.reader.ReaderError as error:
+            raise InputError(path, "YAML", f"what is no text at position {error.position}") from error
     return validated(path, Blockout, form)
 
 

@@ -13,6 +13,7 @@ from makeyourvideo.media import check_unpacked
 STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 _Form = TypeVar("_Form", bound=BaseModel)
 _SHOWN = 60
+_NO_KEYS = ("model_type", "model_attributes_type", "dict_type")  # whose messages name our classes
 
 
 def validated(path: Path, form: type[_Form], content: object) -> _Form:
@@ -26,10 +27,14 @@ def validated(path: Path, form: type[_Form], content: object) -> _Form:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(step) for step in first["loc"]) or "the whole file"
+        if first["input"] is None:
+            raise InputError(path, f"a value for {key}", "nothing") from error
         given = reprlib.repr(first["input"])  # YAML's aliases can make what is nested endless to print
         if len(given) > _SHOWN:
             given = f"{given[:_SHOWN]}…"
-        reason = first["msg"].removeprefix("Value error, ")
+        if first["type"] in _NO_KEYS:
+            raise InputError(path, f"keys and their values for {key}", given) from error
+        reason = first["msg"].removeprefix("Value error, ").replace("Input should", "it should")
         raise InputError(path, f"a sound value for {key}", f"{given}: {reason}") from error
 
 
@@ -37,13 +42,16 @@ def read_bounded(path: Path, what: str, max_bytes: int) -> bytes:
     """Read a file that is not too large.
 
     Raises:
-        InputError: missing, unreadable or too large.
+        InputError: missing, unreadable, empty or too large.
     """
     with unreadable_unless(path, what):
         check_unpacked(path, path.stat().st_size, max_bytes)
         if not path.is_file():  # a pipe would be waited for without end
             raise InputError(path, what, "a folder" if path.is_dir() else "something else than a file")
-        return path.read_bytes()
+        content = path.read_bytes()
+    if not content:
+        raise InputError(path, what, "an empty file")
+    return content
 
 
 def beside(path: Path, name: str) -> Path:

@@ -33,7 +33,8 @@ def read_mesh_file(path: Path, up: Up = "y", max_bytes: int = MAX_BYTES) -> Stil
     except ImportError as error:
         raise InputError("mesh files", "the extra makeyourvideo[scene]", f"no {error.name}") from error
     suffix = path.suffix.lower().removeprefix(".")
-    with unreadable_unless(path, f"a sound {suffix.upper()} file"):
+    broken = "faces, vertices or numbers that do not fit together"
+    with unreadable_unless(path, f"a sound {suffix.upper()} file", broken):
         # bytes and no resolver: whatever else the file names cannot be found
         scene = trimesh.load_scene(
             io.BytesIO(content), file_type=suffix, process=False, skip_materials=True, maintain_order=True

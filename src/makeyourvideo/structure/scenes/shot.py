@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from makeyourvideo.errors import InputError
-from makeyourvideo.media import MAX_BYTES, check_unpacked
+from makeyourvideo.media import MAX_BYTES, check_fps, check_unpacked
 from makeyourvideo.structure.depth import DepthVideo, Normalization
 from makeyourvideo.structure.scenes.cameras import Cameras
 from makeyourvideo.structure.scenes.casting import SceneCaster
@@ -68,13 +68,14 @@ class Shot:
             clip, normalization=normalization, source=str(self.model.path), fps=self.fps
         )
 
-    def preview(self) -> NDArray[np.uint8]:
-        """The clip plainly shaded, uint8 `(f, h, w, 3)`; see `preview.shade`."""
-        check_unpacked(self.model.path, 3 * len(self.seconds) * self.height * self.width, MAX_BYTES)
+    def preview(self, num_frames: int | None = None) -> NDArray[np.uint8]:
+        """The clip, or its first frames, plainly shaded, uint8 `(f, h, w, 3)`; see `preview.shade`."""
+        seconds = self.seconds[:num_frames]
+        check_unpacked(self.model.path, 3 * len(seconds) * self.height * self.width, MAX_BYTES)
         caster, square = self._caster(), _round_length(self.box)
         pictures = [
             shade(caster.view(self.cameras, frame, second), *self.looks, square)
-            for frame, second in enumerate(self.seconds.tolist())
+            for frame, second in enumerate(seconds.tolist())
         ]
         return np.stack(pictures)
 
@@ -90,8 +91,7 @@ def frame_times(num_frames: int, fps: float, start: float = 0.0) -> Floats:
     """
     if not 1 <= num_frames <= _MAX_FRAMES:
         raise InputError("num_frames", f"1 to {_MAX_FRAMES}", str(num_frames))
-    if not (np.isfinite(fps) and fps > 0):
-        raise InputError("fps", "a number above 0", f"{fps:g}")
+    check_fps(fps)
     if not np.isfinite(start):
         raise InputError("start", "a finite time in seconds", f"{start:g}")
     return start + np.arange(num_frames) / fps
