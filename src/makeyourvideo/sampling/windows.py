@@ -108,15 +108,16 @@ def sample_windows(
     paths = {} if paths is None else paths
     for window, following in zip(windows, [*windows[1:], None], strict=True):
         if window.index not in latents:
+            end = window.stop - window.first
+            tail = end - (following.start - following.first if following else 0)
             path = []
             for event in sample(window, paths[window.index - 1] if window.index else None):
                 event.window, event.windows = window.index, len(windows)
                 yield event
-                path.append(event.latents[:, :, : window.stop - window.first])
-            if following is not None:
-                reach = following.start - following.first
-                paths[window.index] = torch.stack([step[:, :, step.shape[2] - reach :] for step in path])
-            latents[window.index] = path[-1][:, :, window.start - window.first :].clone()
+                path.append(event.latents[:, :, tail:end].clone())
+            if following:
+                paths[window.index] = torch.stack(path)
+            latents[window.index] = event.latents[:, :, window.start - window.first : end].clone()
             paths.pop(window.index - 1, None)
         yield WindowDone(window, len(windows), latents[window.index])
         if finished is None:
