@@ -14,7 +14,7 @@ PIPELINE = {
     "framing", "settings", "sources", "depth_job", "planning", "denoising", "pipeline_output", "model_folder",
     "pipeline", "manifest", "job", "kept_work", "making", "run", "replay", "cost",
 }  # fmt: skip
-BELOW = {"structure", "models", "sampling", "pictures"}
+BELOW = {"structure", "models", "sampling", "pictures", "drift"}
 ANYTHING = None
 COMMANDS = {"cli", "studio", "__main__"}
 
@@ -26,6 +26,7 @@ ALLOWED: dict[str, set[str] | None] = {
     "sampling": FOUNDATION,
     "structure": FOUNDATION | {"models"},
     "pictures": FOUNDATION | {"structure"},
+    "drift": FOUNDATION | {"structure"},
     "checkpoints": FOUNDATION | {"models", "pipeline", "model_folder"},
     "world": FOUNDATION | {"structure", "pictures"},
     "training": FOUNDATION | {"models", "model_folder", "structure", "world"},

@@ -245,3 +245,23 @@ def test_a_window_that_cannot_be_made_again_is_one_line(settings: Settings, tmp_
     (tmp_path / "out.latents" / "00001.safetensors").write_bytes(b"")
     with pytest.raises(InputError, match=r"out.latents: expected the latents of out.mp4, found others"):
         with_window_redone(manifest, tmp_path, 0, None)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_long_video_comes_with_its_drift(settings: Settings, tmp_path: Path, stream: bool) -> None:
+    DepthVideo.from_inverse_depth(moving_disc(20, 32, 32)).save(tmp_path / "long.npz")
+    asked = {"depth": tmp_path / "long.npz", "num_frames": 20, "window": 8, "stream": stream}
+    job = prepare(settings.model_copy(update=asked))
+    finished = finish(run(job, tmp_path / "long.mp4"))
+    drift = read_manifest(finished.manifest_file).drift
+    assert drift is not None
+    assert drift["num_frames"] == 20
+    assert drift["borders"] == ([8, 16] if stream else [])
+    assert finished.drift == tmp_path / "long.drift.png"
+    assert finished.drift.stat().st_size > 1000
+
+
+def test_a_clip_of_the_trained_length_is_not_watched(job: Job, tmp_path: Path) -> None:
+    finished = finish(run(job, tmp_path / "short.mp4"))
+    assert finished.manifest.drift is None
+    assert finished.drift is None

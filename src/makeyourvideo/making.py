@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from makeyourvideo.denoising import Around
+from makeyourvideo.drift.meter import LEAST_FRAMES, DriftMeter, DriftReport
 from makeyourvideo.job import Job
 from makeyourvideo.kept_work import KeptWork, remove
 from makeyourvideo.media import Frames, growing_video
@@ -43,11 +44,13 @@ class Made:
         video: the frames uint8 `(frames, height, width, 3)`, or the file that they were written to.
         shown: those of the strip.
         latents: the folder with the latents of each window, if there are windows.
+        drift: how a video longer than the clips of the training holds.
     """
 
     video: Frames | Path
     shown: Frames
     latents: Path | None
+    drift: DriftReport | None
 
 
 class Clock:
@@ -89,7 +92,10 @@ def make_at_once(pipe: MakeYourVideoPipeline, job: Job, kept: KeptWork, clock: C
         yield event
     yield clock.begins("decoding")
     (frames,) = to_uint8(pipe.decode_latents(event.latents, job.plan.framing))
-    return Made(frames, frames[shown_frames(job)], None)
+    meter = _meter(job)
+    if meter:
+        meter.add(frames)
+    return Made(frames, frames[shown_frames(job)], None, meter.report() if meter else None)
 
 
 def make_in_windows(
@@ -138,7 +144,18 @@ def make_in_windows(
         if redone:
             for window in job.plan.windows:
                 put(reel.decoded(window.made, finished[window.index]))
-    return Made(kept.video, np.stack(reel.shown), finished.folder)
+    report = reel.meter.report() if reel.meter else None
+    return Made(kept.video, np.stack(reel.shown), finished.folder, report)
+
+
+def is_watched(job: Job) -> bool:
+    """Whether a video is longer than what its model was trained on, so that its drift is worth a report."""
+    plan, trained = job.plan, job.skeleton.config.num_frames
+    return plan.num_frames > max(trained, LEAST_FRAMES) and min(plan.framing.height, plan.framing.width) >= 16
+
+
+def _meter(job: Job) -> DriftMeter | None:
+    return DriftMeter(window.start for window in job.plan.windows[1:]) if is_watched(job) else None
 
 
 def _resumed(job: Job, kept: KeptWork) -> Iterator[Resumed]:
@@ -165,15 +182,18 @@ def _told(
 
 
 class _Reel:
-    """Decodes windows, and keeps the frames that the strip shows."""
+    """Decodes windows, watches them for drift, and keeps the frames that the strip shows."""
 
     def __init__(self, pipe: MakeYourVideoPipeline, job: Job) -> None:
         self._pipe, self._framing = pipe, job.plan.framing
         self._wanted = shown_frames(job)
         self.shown: list[NDArray[np.uint8]] = []
+        self.meter = _meter(job)
 
     def decoded(self, frames: range, latents: Tensor) -> Frames:
         (decoded,) = to_uint8(self._pipe.decode_latents(latents.to(self._pipe.device), self._framing))
+        if self.meter:
+            self.meter.add(decoded)
         self.shown += [decoded[frame - frames.start].copy() for frame in self._wanted if frame in frames]
         return decoded
 

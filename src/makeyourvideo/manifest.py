@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -27,6 +28,7 @@ class Manifest(BaseModel):
             normalised, and where it comes from.
         video, strip, preview, latents: names of the results beside the manifest; of a streamed video the
             latents of its windows are a folder.
+        drift: how a long video holds over time (see `drift.meter.DriftReport`, without the series).
         video_sha256, latents_sha256: fingerprints of the video and of that folder.
         versions: of Python and the libraries that compute.
         processor: what it ran on; another kind may differ in the last bits.
@@ -44,6 +46,7 @@ class Manifest(BaseModel):
     strip: str
     preview: str | None = None
     latents: str | None = None
+    drift: Mapping[str, Any] | None = None
     video_sha256: str
     latents_sha256: str | None = None
     versions: Mapping[str, str]

@@ -5,14 +5,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from makeyourvideo.drift.plot import plot_drift
 from makeyourvideo.job import Job, swap_scheduler
 from makeyourvideo.kept_work import KeptWork
-from makeyourvideo.making import Clock, Made, Resumed, Stage, make_at_once, make_in_windows, shown_frames
+from makeyourvideo.making import (
+    Clock,
+    Made,
+    Resumed,
+    Stage,
+    is_watched,
+    make_at_once,
+    make_in_windows,
+    shown_frames,
+)
 from makeyourvideo.manifest import Manifest, current_versions, fingerprint
 from makeyourvideo.media import Frames, check_video_path, write_image, write_video
 from makeyourvideo.outputs import check_free, one_line_if_full, written_together
@@ -34,11 +45,12 @@ class Finished:
     strip: Path
     preview: Path | None = None
     latents: Path | None = None
+    drift: Path | None = None
 
     @property
     def files(self) -> tuple[Path, ...]:
         """Everything that was written."""
-        written = (self.video, self.manifest_file, self.strip, self.preview, self.latents)
+        written = (self.video, self.manifest_file, self.strip, self.preview, self.latents, self.drift)
         return tuple(path for path in written if path is not None)
 
 
@@ -62,7 +74,8 @@ def run(
     Args:
         job: from `prepare`.
         output: the video; the manifest and the strip stand beside it as .json and .png, and a streamed
-            video's latents in a folder NAME.latents, from which its windows can be made again.
+            video's latents in a folder NAME.latents, from which its windows can be made again. How a video
+            longer than the clips of the training holds is plotted as NAME.drift.png, if matplotlib is there.
         force: whether existing results may be replaced.
         preview: whether to write the depth as the network sees it, too, as NAME.depth.mp4.
         pipe: the job's model, where it is loaded already.
@@ -75,7 +88,7 @@ def run(
     Raises:
         InputError: an output exists, the model's weights do not fit, or the disk is full.
     """
-    files = check_outputs(output, force, preview, bool(job.plan.windows))
+    files = check_outputs(output, force, preview, bool(job.plan.windows), is_watched(job))
     clock = Clock()
     with _threads(job.settings.threads):
         yield clock.begins("loading the model")
@@ -101,6 +114,7 @@ def run(
             strip=files["strip"].name,
             preview=files["preview"].name if preview else None,
             latents=files["latents"].name if made.latents else None,
+            drift=made.drift.summary() if made.drift else None,
             video_sha256=fingerprint(places["video"]),
             latents_sha256=fingerprint(places["latents"]) if made.latents else None,
             versions=current_versions(),
@@ -125,6 +139,8 @@ def _write(job: Job, made: Made, places: dict[str, Path]) -> None:
         write_video(places["preview"], seen_depth(job), job.fps)
     if made.latents is not None:
         made.latents.rename(places["latents"])
+    if made.drift is not None and "drift" in places:
+        plot_drift(places["drift"], made.drift)
 
 
 def _inputs_sha256(job: Job) -> dict[str, str]:
@@ -153,7 +169,7 @@ def _threads(wanted: int | None) -> Iterator[None]:
 
 
 def check_outputs(
-    output: Path, force: bool, preview: bool = False, streamed: bool = False
+    output: Path, force: bool, preview: bool = False, streamed: bool = False, watched: bool = False
 ) -> dict[str, Path]:
     """Everything that a run writes, by what it is in `Finished`; call it before any long work.
 
@@ -170,6 +186,8 @@ def check_outputs(
         files["preview"] = output.with_name(f"{output.stem}.depth.mp4")
     if streamed:
         files["latents"] = output.with_name(f"{output.stem}.latents")
+    if watched and find_spec("matplotlib"):
+        files["drift"] = output.with_name(f"{output.stem}.drift.png")
     for path in list(files.values())[1:]:
         check_free(path, force)
     return files

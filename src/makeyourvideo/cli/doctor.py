@@ -8,7 +8,7 @@ import typer
 from makeyourvideo.cli import app
 
 if TYPE_CHECKING:
-    from makeyourvideo.evaluation.drift import DriftReport
+    from makeyourvideo.drift.meter import DriftReport
 
 doctor = typer.Typer(help="Find what is wrong, before anything is made from it.", no_args_is_help=True)
 app.add_typer(doctor, name="doctor")
@@ -89,10 +89,10 @@ def video(
     from dataclasses import asdict
 
     from makeyourvideo.cli.progress import progress_bar
-    from makeyourvideo.evaluation.drift import DriftMeter
-    from makeyourvideo.evaluation.drift_findings import DRIFT_FAULTS, drift_findings
-    from makeyourvideo.evaluation.drift_plot import plot_drift
-    from makeyourvideo.evaluation.drift_video import borders_beside, parse_borders, watch
+    from makeyourvideo.drift.findings import DRIFT_FAULTS, drift_findings
+    from makeyourvideo.drift.meter import DriftMeter
+    from makeyourvideo.drift.plot import plot_drift
+    from makeyourvideo.drift.video import borders_beside, parse_borders, watch
     from makeyourvideo.outputs import check_free, written_whole
     from makeyourvideo.structure.doctor_plot import check_plotting
 
@@ -130,7 +130,7 @@ def _print_measures(report: "DriftReport") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from makeyourvideo.evaluation.drift_findings import tell_seam, tell_trend
+    from makeyourvideo.drift.findings import tell_seam, tell_trend
 
     table = Table("measure", "value [95 % interval]", box=None)
     for name, trend in report.color.items():

@@ -7,6 +7,7 @@ import torch
 
 from makeyourvideo.cost import estimate_cost, measured_flops_per_second
 from makeyourvideo.job import Job
+from makeyourvideo.making import is_watched
 from makeyourvideo.planning import Plan
 from makeyourvideo.run import check_outputs
 from makeyourvideo.settings import SOURCES, Settings
@@ -19,6 +20,7 @@ def describe(job: Job, output: Path, force: bool) -> None:
     torch.set_num_threads(settings.threads or torch.get_num_threads())
     seconds = cost.seconds(measured_flops_per_second())
     in_use = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    files = check_outputs(output, force, streamed=bool(plan.windows), watched=is_watched(job))
     shape = f"{job.depth.num_frames} frames of {job.depth.height}x{job.depth.width}"
     facts = {
         "model": job.model_folder,
@@ -35,7 +37,7 @@ def describe(job: Job, output: Path, force: bool) -> None:
         "memory": f"about {_size(in_use + cost.weight_bytes + cost.activation_bytes)} "
         f"({_size(cost.weight_bytes)} of it weights), estimated",
         "time": f"about {_duration(seconds)} on {settings.threads} threads, estimated",
-        "files": ", ".join(map(str, check_outputs(output, force, streamed=bool(plan.windows)).values())),
+        "files": ", ".join(map(str, files.values())),
     }
     for name, fact in facts.items():
         print(f"{name:>14}  {fact}")

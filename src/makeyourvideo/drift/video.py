@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from makeyourvideo.drift.meter import DriftMeter
 from makeyourvideo.errors import InputError, unreadable_unless
-from makeyourvideo.evaluation.drift import DriftMeter
 from makeyourvideo.media import VIDEO_SUFFIXES, iterate_video, read_video
 
 

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from makeyourvideo.drift.seams import Seam, Step, excess, find_steps, score_seams
+from makeyourvideo.drift.trends import Trend, fit_trend
 from makeyourvideo.errors import InputError
-from makeyourvideo.evaluation.seams import Seam, Step, excess, find_steps, score_seams
-from makeyourvideo.evaluation.trends import Trend, fit_trend
 
 Frames = NDArray[np.uint8]
 Floats = NDArray[np.float32]

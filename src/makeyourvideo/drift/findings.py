@@ -1,8 +1,8 @@
 """What a drift report says, in sentences with evidence."""
 
-from makeyourvideo.evaluation.drift import COLORS, DriftReport
-from makeyourvideo.evaluation.seams import Seam, Step
-from makeyourvideo.evaluation.trends import Trend
+from makeyourvideo.drift.meter import COLORS, DriftReport
+from makeyourvideo.drift.seams import Seam, Step
+from makeyourvideo.drift.trends import Trend
 from makeyourvideo.structure.doctor_specimen import Finding
 
 DRIFT_FAULTS = {

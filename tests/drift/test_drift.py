@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
+from makeyourvideo.drift.findings import drift_findings
+from makeyourvideo.drift.meter import DriftMeter, DriftReport
 from makeyourvideo.errors import InputError
-from makeyourvideo.evaluation.drift import DriftMeter, DriftReport
-from makeyourvideo.evaluation.drift_findings import drift_findings
 from makeyourvideo.world.render import render
 from makeyourvideo.world.scene import WorldConfig, sample_scene
 

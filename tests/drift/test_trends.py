@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from makeyourvideo.evaluation.trends import fit_trend, student
+from makeyourvideo.drift.trends import fit_trend, student
 
 
 def noise(correlation: float, frames: int, count: int) -> np.ndarray:

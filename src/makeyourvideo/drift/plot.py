@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from makeyourvideo.evaluation.drift import COLORS, DriftReport
-from makeyourvideo.evaluation.drift_findings import tell_trend
-from makeyourvideo.evaluation.trends import Trend
+from makeyourvideo.drift.findings import tell_trend
+from makeyourvideo.drift.meter import COLORS, DriftReport
+from makeyourvideo.drift.trends import Trend
 from makeyourvideo.outputs import written_whole
 from makeyourvideo.structure.doctor_plot import check_plotting
 

@@ -1,0 +1,1 @@
+"""How a video holds over time: drift of its colours, seams between windows, sudden steps."""
