@@ -2,7 +2,6 @@
 
 import os
 import resource
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from followed_run import finish
 from makeyourvideo import run as run_module
 from makeyourvideo.cost import estimate_cost
 from makeyourvideo.errors import InputError
@@ -19,7 +19,7 @@ from makeyourvideo.manifest import fingerprint, read_manifest
 from makeyourvideo.media import read_image, read_video
 from makeyourvideo.pipeline import MakeYourVideoPipeline
 from makeyourvideo.replay import check_inputs, check_same, differences
-from makeyourvideo.run import Event, Finished, run, seen_depth
+from makeyourvideo.run import Finished, run, seen_depth
 from makeyourvideo.sampling import SamplingStep
 from makeyourvideo.settings import Settings
 from tiny_model import moving_disc
@@ -33,12 +33,6 @@ def settings(model_folder: Path, depth_file: Path) -> Settings:
 @pytest.fixture
 def job(settings: Settings) -> Job:
     return prepare(settings)
-
-
-def finish(events: Iterator[Event]) -> Finished:
-    *_, last = events
-    assert isinstance(last, Finished)
-    return last
 
 
 def names(folder: Path) -> set[str]:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from followed_run import finish
 from makeyourvideo import DepthVideo, MakeYourVideoPipeline
 from makeyourvideo.denoising import DenoisingPipeline
 from makeyourvideo.errors import InputError
@@ -35,12 +36,6 @@ def settings(model_folder: Path, tmp_path: Path) -> Settings:
 @pytest.fixture
 def job(settings: Settings) -> Job:
     return prepare(settings)
-
-
-def finish(events: Iterator[Event]) -> Finished:
-    *_, last = events
-    assert isinstance(last, Finished)
-    return last
 
 
 def stop_after(events: Iterator[Event], evaluations: int) -> None:

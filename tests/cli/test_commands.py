@@ -205,19 +205,24 @@ def test_demo_runs_the_bundled_example(
     assert command("demo", "--output", "results/demo", "--force").code == 0
 
 
-def test_ctrl_c_leaves_what_was_there(generate: list[object], depth_file: Path) -> None:
-    """A real signal to a real process, while it samples."""
-    folder = depth_file.parent
-    (folder / "out.mp4").write_text("precious")
-    arguments = ["--steps", 999, "--height", 63, "--force", "-o", "out.mp4"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "makeyourvideo", *map(str, generate), *map(str, arguments)],
+def started(arguments: list[object], folder: Path) -> subprocess.Popen[str]:
+    """The command as a process of its own, to send signals to."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "makeyourvideo", *map(str, arguments)],
         cwd=folder,
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job ignores it
     )
+
+
+def test_ctrl_c_leaves_what_was_there(generate: list[object], depth_file: Path) -> None:
+    """A real signal to a real process, while it samples."""
+    folder = depth_file.parent
+    (folder / "out.mp4").write_text("precious")
+    arguments = ["--steps", 999, "--height", 63, "--force", "-o", "out.mp4"]
+    process = started([*generate, *arguments], folder)
     assert process.stderr is not None
     assert process.stderr.readline().startswith("note: made at 64x64")
     time.sleep(1.0)
@@ -238,14 +243,7 @@ def test_a_stopped_command_says_how_to_go_on_and_does(
     """Real signals to a real process, in the middle of its second window."""
     folder = depth_file.parent
     arguments = ["--steps", 40, "--threads", 1, "--stream", "--window", 2, "-o", "out.mp4"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "makeyourvideo", *map(str, generate), *map(str, arguments)],
-        cwd=folder,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job ignores it
-    )
+    process = started([*generate, *arguments], folder)
     while process.poll() is None and not list(folder.glob(".out.mp4.resume/answers-0-1/*")):
         time.sleep(0.05)
     process.send_signal(sent)

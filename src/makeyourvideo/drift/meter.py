@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from makeyourvideo.drift.seams import Seam, Step, excess, find_steps, score_seams
 from makeyourvideo.drift.trends import Trend, fit_trend
 from makeyourvideo.errors import InputError
+from makeyourvideo.structure.motion import flow_to
 
 Frames = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -82,7 +83,6 @@ class DriftMeter:
         self.borders = tuple(borders)
         if any(later <= earlier for earlier, later in zip((0, *self.borders), self.borders, strict=False)):
             raise InputError("borders", "frames that increase from 1 on", ", ".join(map(str, self.borders)))
-        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self._before: tuple[Frames, Frames] | None = None
         self._shape: tuple[int, ...] | None = None
         self._colors: list[Floats] = []
@@ -110,7 +110,7 @@ class DriftMeter:
         self._colors.append(np.array(cv2.mean(frame)[:3], np.float32))
         if self._before is not None:
             before, gray = self._before
-            rest = _along_motion(before, small, self._flow.calc(now[1], gray, None))
+            rest = _along_motion(before, small, flow_to(now[1], gray))
             difference = cv2.absdiff(small, before).mean()
             self._moves.append(np.array([*_change(rest), difference, np.abs(rest).mean()], np.float32))
         self._before = now

@@ -1,4 +1,4 @@
-"""The motion between two pictures, both ways."""
+"""The motion between two pictures, one way or both."""
 
 import cv2
 import numpy as np
@@ -8,16 +8,22 @@ Gray = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
 
-def optical_flow(first: Gray, second: Gray, *, finest: bool = False) -> tuple[Floats, Floats]:
-    """Where each pixel of two grey pictures `(h, w)` goes, in pixels: from `first`, and from `second` back.
+def flow_to(first: Gray, second: Gray, *, finest: bool = False) -> Floats:
+    """Where each pixel of the grey picture `first` `(h, w)` goes in `second`, in pixels.
 
     Dense inverse search (arXiv 1603.03590); `finest` searches down to single pixels, for pictures that have
     nothing but edges to go by.
 
     Returns:
-        Two fields `(h, w, 2)` of x and y.
+        A field `(h, w, 2)` of x and y.
     """
-    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     if finest:
-        flow.setFinestScale(0)
-    return flow.calc(first, second, None), flow.calc(second, first, None)
+        search.setFinestScale(0)
+    flow: Floats = search.calc(first, second, None)
+    return flow
+
+
+def optical_flow(first: Gray, second: Gray, *, finest: bool = False) -> tuple[Floats, Floats]:
+    """`flow_to` from `first`, and from `second` back."""
+    return flow_to(first, second, finest=finest), flow_to(second, first, finest=finest)
