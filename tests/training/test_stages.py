@@ -58,11 +58,24 @@ def test_ablations_change_the_temporal_layers_alone(write_config, trained):
 def test_dropped_depth_is_neutral(write_config, trained):
     arguments = trained / "data", trained / "image" / "model"
     config = read_config(write_config("video", depth_dropout=1.0), "video")
-    _, depth, _ = VideoStage(config, *arguments)._batch(np.random.default_rng(0))
+    _, depth, *_ = VideoStage(config, *arguments)._batch(np.random.default_rng(0))
     assert not depth.any()
     config = read_config(write_config("video", depth_dropout=0.5, batch_size=64), "video")
-    _, depth, _ = VideoStage(config, *arguments)._batch(np.random.default_rng(0))
+    _, depth, *_ = VideoStage(config, *arguments)._batch(np.random.default_rng(0))
     assert 0.2 < depth.flatten(1).any(dim=1).float().mean() < 0.8
+
+
+def test_objects_can_weigh_more(write_config, trained):
+    arguments = trained / "data", trained / "image" / "model"
+    plain = VideoStage(read_config(write_config("video"), "video"), *arguments)
+    *_, weights = plain._batch(np.random.default_rng(0))
+    assert (weights == 1).all()
+    config = read_config(write_config("video", object_weight=3.0, batch_size=8), "video")
+    stage = VideoStage(config, *arguments)
+    latents, *_, weights = stage._batch(np.random.default_rng(0))
+    assert weights.shape == (8, 1, *latents.shape[2:])
+    assert weights.min() == 1
+    assert 1 < weights.max() <= 4
 
 
 def test_the_latents_have_unit_spread(trained):

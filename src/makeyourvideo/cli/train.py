@@ -28,6 +28,9 @@ def train(
     ],
     data: Annotated[Path, typer.Option(help="Folder of the rendered data sets; made where missing.")],
     model: Annotated[Path | None, typer.Option(help="Model folder that the stage before wrote.")] = None,
+    start: Annotated[
+        Path | None, typer.Option(help="Model folder whose weights it begins with, wherever they fit.")
+    ] = None,
 ) -> None:
     """Train one stage; the same line again goes on after a stop of any kind."""
     from makeyourvideo.cli.progress import progress_bar
@@ -37,7 +40,7 @@ def train(
     smooth = None
     with progress_bar() as progress:
         task = progress.add_task("")
-        for event in run_stage(stage, config, output, data, model):
+        for event in run_stage(stage, config, output, data, model, start):
             if not isinstance(event, Step):
                 progress.update(task, description=event.what, completed=event.done, total=event.total)
                 continue

@@ -12,6 +12,7 @@ from makeyourvideo.models.autoencoder import patch_size
 from makeyourvideo.training.config import AutoencoderConfig
 from makeyourvideo.training.data import draw_clips, open_data, step_generator, to_signed
 from makeyourvideo.training.record import write_record
+from makeyourvideo.training.start import take_over
 
 
 class AutoencoderStage:
@@ -21,12 +22,14 @@ class AutoencoderStage:
     the KL divergence of the latents from a unit normal.
     """
 
-    def __init__(self, config: AutoencoderConfig, data: Path) -> None:
+    def __init__(self, config: AutoencoderConfig, data: Path, start: Path | None = None) -> None:
         torch.manual_seed(config.seed)
-        self.config = config
+        self.config, self.start = config, start
         self.data = open_data(config, data)
         vae: AutoencoderKL = AutoencoderKL(**config.vae).to(memory_format=torch.channels_last)
         self.patch = patch_size(vae)
+        if start:
+            take_over(vae, start, "vae")
         self.vae = vae.train()
         self.modules = nn.ModuleDict({"vae": vae})
 
@@ -54,7 +57,7 @@ class AutoencoderStage:
             )
         vae.register_to_config(scaling_factor=1 / latents.std().item(), shift_factor=latents.mean().item())
         vae.save_pretrained(model / "vae")
-        write_record(model, None, self.config)
+        write_record(model, None, self.config, self.start)
 
     def _pictures(self, rng: np.random.Generator, count: int) -> torch.Tensor:
         drawn = draw_clips(rng, self.data, count, num_frames=1)

@@ -15,8 +15,12 @@ class _Strict(BaseModel):
 
 
 class OptimizerConfig(_Strict):
-    """AdamW with linear warm-up and a cosine down to `final_share` of the learning rate."""
+    """Linear warm-up and a cosine down to `final_share` of the learning rate.
 
+    `muon` takes matrices and kernels by `Muon`; AdamW takes the rest, and everything without it.
+    """
+
+    muon: bool = False
     learning_rate: float
     warmup_steps: int = 200
     final_share: float = 0.05
@@ -63,7 +67,8 @@ class DiffusionConfig(StageConfig):
     """What stages 1 and 2 share: their noise schedule, and how often prompt or depth is dropped.
 
     `sampling` are the defaults that the model is to be sampled with, arguments of `MakeYourVideoPipeline`.
-    Dropped depth is neutral, 0 everywhere, so that the model can also do without.
+    Dropped depth is neutral, 0 everywhere, so that the model can also do without. Where an object is, the
+    loss weighs `1 + object_weight` times as much as elsewhere.
     """
 
     scheduler: dict[str, Any]
@@ -71,6 +76,7 @@ class DiffusionConfig(StageConfig):
     min_snr_gamma: float = 5.0
     prompt_dropout: float = 0.1
     depth_dropout: float = 0.0
+    object_weight: float = 0.0
 
 
 class ImageConfig(DiffusionConfig):

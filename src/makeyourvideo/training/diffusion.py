@@ -7,7 +7,7 @@ nothing, the text is all there is to tell the colours from.
 """
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler
 from torch import nn
-from torch.nn.functional import pixel_unshuffle
+from torch.nn.functional import avg_pool2d, pixel_unshuffle
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from makeyourvideo.errors import InputError
@@ -25,9 +25,10 @@ from makeyourvideo.training.config import DiffusionConfig, ImageConfig, VideoCon
 from makeyourvideo.training.data import draw_clips, open_data, step_generator
 from makeyourvideo.training.latents import encode_dataset, latents_file, open_latents
 from makeyourvideo.training.record import words_of, write_record
+from makeyourvideo.training.start import take_over, take_over_words
 from makeyourvideo.training.tokenizer import train_tokenizer
 
-Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
 
 
 def prepare_latents(config: DiffusionConfig, data: Path, model: Path) -> Iterator[tuple[int, int]]:
@@ -48,9 +49,9 @@ class DiffusionStage:
     tokenizer: CLIPTokenizer
     num_frames = 1
 
-    def __init__(self, config: DiffusionConfig, data: Path, model: Path) -> None:
+    def __init__(self, config: DiffusionConfig, data: Path, model: Path, start: Path | None = None) -> None:
         torch.manual_seed(config.seed)
-        self.config, self.model = config, model
+        self.config, self.model, self.start = config, model, start
         self.data = open_data(config, data)
         self.scheduler = DDIMScheduler(**config.scheduler)
         self.snr = self.scheduler.alphas_cumprod / (1 - self.scheduler.alphas_cumprod)
@@ -61,14 +62,14 @@ class DiffusionStage:
         batch = self._batch(step_generator(self.config, step))
         noise = torch.randn_like(batch[0])
         timesteps = torch.randint(len(self.snr), (len(noise),))
-        latents, depth, tokens, noise, timesteps = (
+        latents, depth, tokens, weights, noise, timesteps = (
             part.to(self.unet.device) for part in (*batch, noise, timesteps)
         )
         noised = self.scheduler.add_noise(latents, noise, timesteps)
         context = self.text_encoder(tokens).last_hidden_state
         predicted = self.unet(torch.cat([noised, depth], dim=1), timesteps, context).sample
         target = self.scheduler.get_velocity(latents, noise, timesteps)
-        error = (predicted - target).square().flatten(1).mean(dim=1)
+        error = ((predicted - target).square() * weights).flatten(1).mean(dim=1)
         return (error * self._weight(timesteps)).mean()
 
     def finish(self, model: Path) -> None:
@@ -81,7 +82,7 @@ class DiffusionStage:
         self.scheduler.save_pretrained(model / "scheduler")
         parts = ("vae", "unet", "text_encoder", "tokenizer", "scheduler")
         write_index(model, {part: CLASSES[part] for part in parts}, **self.config.sampling)
-        write_record(model, self.model, self.config, **self._learnt())
+        write_record(model, self.model, self.config, self.start, **self._learnt())
 
     def _learnt(self) -> dict[str, Any]:
         """What the stage adds to the record besides its config."""
@@ -97,7 +98,7 @@ class DiffusionStage:
         return snr.clamp(1, self.config.min_snr_gamma) / (snr + 1)
 
     def _batch(self, rng: np.random.Generator) -> Batch:
-        """Gather latents `(b, c, f, h, w)`, folded depth `(b, p*p, f, h, w)` and tokens `(b, n)`."""
+        """Gather latents `(b, c, f, h, w)`, folded depth `(b, p*p, f, h, w)`, tokens `(b, n)` and weights."""
         drawn = draw_clips(rng, self.data, self.config.batch_size, self.num_frames)
         latents = np.stack([self.latents[name][scene][frames] for name, scene, frames in drawn])
         depth = np.stack([self.data[name].depth[scene][frames] for name, scene, frames in drawn])
@@ -110,14 +111,21 @@ class DiffusionStage:
         seen = torch.from_numpy(rng.random(len(drawn)) >= self.config.depth_dropout)
         folded = folded * seen[:, None, None, None, None]
         tokens = self.tokenizer(prompts, padding="max_length", truncation=True, return_tensors="pt").input_ids
-        return torch.from_numpy(latents).float().movedim(2, 1), folded.movedim(2, 1), tokens
+        weights = self._object_weights(drawn)
+        return torch.from_numpy(latents).float().movedim(2, 1), folded.movedim(2, 1), tokens, weights
+
+    def _object_weights(self, drawn: Sequence[tuple[str, int, slice]]) -> torch.Tensor:
+        """Weigh each latent by the share of it that objects cover: `(b, 1, f, h, w)`."""
+        surfaces = np.stack([self.data[name].surfaces[scene][frames] for name, scene, frames in drawn])
+        covered = avg_pool2d(torch.from_numpy(surfaces > 0).float(), self.unet.config.depth_patch_size)
+        return 1 + self.config.object_weight * covered[:, None]
 
 
 class ImageStage(DiffusionStage):
     """Stage 1: all spatial layers and the text encoder, on single frames."""
 
-    def __init__(self, config: ImageConfig, data: Path, model: Path) -> None:
-        super().__init__(config, data, model)
+    def __init__(self, config: ImageConfig, data: Path, model: Path, start: Path | None = None) -> None:
+        super().__init__(config, data, model, start)
         self.tokenizer = self._tokenizer(config)
         self.text_encoder = CLIPTextModel(
             CLIPTextConfig(
@@ -129,6 +137,9 @@ class ImageStage(DiffusionStage):
             )
         )
         self.unet = VideoUNet(**config.unet)
+        if start:
+            take_over(self.unet, start, "unet")
+            take_over_words(self.text_encoder, self.tokenizer, start)
         self.unet.temporal_enabled = False
         for parameter in self.unet.temporal_parameters():
             parameter.requires_grad_(False)
@@ -150,11 +161,18 @@ class ImageStage(DiffusionStage):
 class VideoStage(DiffusionStage):
     """Stage 2: the temporal modules alone, on clips; everything spatial stays frozen."""
 
-    def __init__(self, config: VideoConfig, data: Path, model: Path) -> None:
-        super().__init__(config, data, model)
+    def __init__(self, config: VideoConfig, data: Path, model: Path, start: Path | None = None) -> None:
+        super().__init__(config, data, model, start)
         self.num_frames = config.window
         self.tokenizer = CLIPTokenizer.from_pretrained(model / "tokenizer")
         self.unet = _with_fresh_temporal_layers(model / "unet", config.unet)
+        if start:
+            take_over(
+                self.unet,
+                start,
+                "unet",
+                frozenset(self.unet.state_dict()) - _spatial_tensors(self.unet).keys(),
+            )
         self.text_encoder = CLIPTextModel.from_pretrained(model / "text_encoder")
         self.modules.train().requires_grad_(False)
         for parameter in self.unet.temporal_parameters():

@@ -14,6 +14,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from makeyourvideo.training.config import OptimizerConfig, StageConfig
+from makeyourvideo.training.muon import Muon
 from makeyourvideo.training.state import TrainingState
 
 Loss = Callable[[int], torch.Tensor]
@@ -51,11 +52,8 @@ def train(config: StageConfig, modules: nn.ModuleDict, loss: Loss, folder: Path)
     accelerator = Accelerator()
     settings = config.optimizer
     trained = [parameter for parameter in modules.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(
-        _decayed(trained, settings.weight_decay), lr=settings.learning_rate, betas=settings.betas, fused=True
-    )
-    modules, optimizer = accelerator.prepare(modules, optimizer)
-    state = TrainingState.start(modules, optimizer)
+    modules, *optimizers = accelerator.prepare(modules, *create_optimizers(modules, settings))
+    state = TrainingState.start(modules, optimizers)
     saved, log = folder / "state.pt", folder / "log.jsonl"
     if saved.exists():
         state.load(saved)
@@ -68,7 +66,7 @@ def train(config: StageConfig, modules: nn.ModuleDict, loss: Loss, folder: Path)
         while state.step < config.steps:
             began = time.monotonic()
             rate = learning_rate(settings, state.step, config.steps)
-            for group in optimizer.param_groups:
+            for group in (group for optimizer in optimizers for group in optimizer.param_groups):
                 group["lr"] = rate
             torch.manual_seed(config.seed * 1_000_003 + state.step)
             with (
@@ -79,8 +77,9 @@ def train(config: StageConfig, modules: nn.ModuleDict, loss: Loss, folder: Path)
             work = work or 3 * counter.get_total_flops()
             accelerator.backward(value)
             accelerator.clip_grad_norm_(trained, settings.max_grad_norm)
-            optimizer.step()
-            optimizer.zero_grad()
+            for optimizer in optimizers:
+                optimizer.step()
+                optimizer.zero_grad()
             state.step += 1
             state.average(settings.ema_decay)
             seconds = time.monotonic() - began
@@ -121,12 +120,23 @@ def matmul_peak(dtype: torch.dtype, size: int = 2048, repeats: int = 5) -> float
     return 2 * size**3 / best
 
 
-def _decayed(parameters: list[nn.Parameter], weight_decay: float) -> list[dict[str, object]]:
-    """Decay matrices and kernels, not biases, scales and tables of one row."""
-    heavy = [parameter for parameter in parameters if parameter.ndim > 1]
-    light = [parameter for parameter in parameters if parameter.ndim <= 1]
-    groups = [{"params": heavy, "weight_decay": weight_decay}, {"params": light, "weight_decay": 0.0}]
-    return [group for group in groups if group["params"]]
+def create_optimizers(modules: nn.Module, settings: OptimizerConfig) -> list[torch.optim.Optimizer]:
+    """Share out what requires a gradient: tables and single rows always go to AdamW, rows without decay."""
+    tables = {id(module.weight) for module in modules.modules() if isinstance(module, nn.Embedding)}
+    trained = [parameter for parameter in modules.parameters() if parameter.requires_grad]
+    rows = [parameter for parameter in trained if parameter.ndim < 2]
+    heavy = [parameter for parameter in trained if parameter.ndim > 1]
+    moved = [parameter for parameter in heavy if settings.muon and id(parameter) not in tables]
+    decayed = [parameter for parameter in heavy if not settings.muon or id(parameter) in tables]
+    decay = settings.weight_decay
+    groups = [{"params": decayed, "weight_decay": decay}, {"params": rows, "weight_decay": 0.0}]
+    adamw = torch.optim.AdamW(
+        [group for group in groups if group["params"]],
+        lr=settings.learning_rate,
+        betas=settings.betas,
+        fused=True,
+    )
+    return [adamw, Muon(moved, settings.learning_rate, weight_decay=decay)] if moved else [adamw]
 
 
 def _truncate_log(log: Path, step: int) -> None:

@@ -13,13 +13,26 @@ from makeyourvideo.model_folder import TRAINING_RECORD
 from makeyourvideo.training.config import StageConfig
 
 
-def write_record(model: Path, previous: Path | None, config: StageConfig, **added: Any) -> None:
-    """Write the record of the stage before, with this stage's config and code, and what is `added`."""
-    before = previous / TRAINING_RECORD if previous else None
-    record = json.loads(before.read_text()) if before and before.exists() else {}
-    stages = {**record.get("stages", {}), config.stage: {"config": config.model_dump(mode="json"), **_code()}}
+def write_record(
+    model: Path, previous: Path | None, config: StageConfig, start: Path | None = None, **added: Any
+) -> None:
+    """Write the record of the stage before, with this stage's config and code, and what is `added`.
+
+    A stage that started from the weights of another model keeps what that one's record says of it.
+    """
+    record = _read(previous)
+    begun = {"start": _read(start).get("stages", {}).get(config.stage, {})} if start else {}
+    stages = {
+        **record.get("stages", {}),
+        config.stage: {"config": config.model_dump(mode="json"), **_code(), **begun},
+    }
     record = {**record, **added, "stages": stages}
     (model / TRAINING_RECORD).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
+
+
+def _read(model: Path | None) -> dict[str, Any]:
+    file = model / TRAINING_RECORD if model else None
+    return dict(json.loads(file.read_text())) if file and file.exists() else {}
 
 
 def record_weights(model: Path) -> None:

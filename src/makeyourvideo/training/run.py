@@ -33,7 +33,12 @@ class Preparing:
 
 
 def run_stage(
-    stage: str, config_path: Path, folder: Path, data: Path, model: Path | None = None
+    stage: str,
+    config_path: Path,
+    folder: Path,
+    data: Path,
+    model: Path | None = None,
+    start: Path | None = None,
 ) -> Iterator[Preparing | Step]:
     """Train `stage` into `folder`, going on from where a run there stopped.
 
@@ -45,25 +50,28 @@ def run_stage(
         folder: of the run.
         data: folder of the rendered data sets, which are made where they are missing.
         model: the model folder that the stage before wrote, where a stage builds on another.
+        start: a model folder whose weights the networks begin with, wherever they fit.
 
     Raises:
-        InputError: the config is wrong, or the stage needs the model of the one before.
+        InputError: the config is wrong, the model of the stage before is missing, or the stage has no start.
     """
     config = read_config(config_path, stage)
     folder.mkdir(parents=True, exist_ok=True)
     for done, total in prepare_data(config, data):
         yield Preparing("rendering", done, total)
-    chosen = yield from _stage(config, data, model)
+    chosen = yield from _stage(config, data, model, start)
     yield from train(config, chosen.modules, chosen.loss, folder)
     chosen.finish(folder / "model")
     plot_log(folder / "log.jsonl", folder / "loss.png")
 
 
 def _stage(
-    config: StageConfig, data: Path, model: Path | None
+    config: StageConfig, data: Path, model: Path | None, start: Path | None
 ) -> Generator[Preparing, None, AutoencoderStage | DepthStage | ImageStage | JudgesStage | VideoStage]:
     if isinstance(config, AutoencoderConfig):
-        return AutoencoderStage(config, data)
+        return AutoencoderStage(config, data, start)
+    if start and isinstance(config, DepthConfig | JudgesConfig):
+        raise InputError("--start", f"nothing beside the stage {config.stage}", str(start))
     if isinstance(config, DepthConfig):
         return DepthStage(config, data)
     if isinstance(config, JudgesConfig):
@@ -74,7 +82,7 @@ def _stage(
     for done, total in prepare_latents(config, data, model):
         yield Preparing("encoding", done, total)
     return (
-        ImageStage(config, data, model)
+        ImageStage(config, data, model, start)
         if isinstance(config, ImageConfig)
-        else VideoStage(config, data, model)
+        else VideoStage(config, data, model, start)
     )

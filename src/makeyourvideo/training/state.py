@@ -13,7 +13,7 @@ from makeyourvideo.outputs import written_whole
 
 @dataclass
 class TrainingState:
-    """Weights, their moving average, the optimiser and the step.
+    """Weights, their moving average, the optimisers and the step.
 
     There is no random state to keep: the step's number seeds all of a step's randomness.
     """
@@ -21,14 +21,14 @@ class TrainingState:
     modules: nn.ModuleDict
     parameters: Sequence[nn.Parameter]
     averaged: list[torch.Tensor]
-    optimizer: torch.optim.Optimizer
+    optimizers: Sequence[torch.optim.Optimizer]
     step: int = 0
 
     @classmethod
-    def start(cls, modules: nn.ModuleDict, optimizer: torch.optim.Optimizer) -> "TrainingState":
+    def start(cls, modules: nn.ModuleDict, optimizers: Sequence[torch.optim.Optimizer]) -> "TrainingState":
         """Begin at step 0; everything that requires a gradient is averaged."""
         parameters = [parameter for parameter in modules.parameters() if parameter.requires_grad]
-        return cls(modules, parameters, [parameter.detach().clone() for parameter in parameters], optimizer)
+        return cls(modules, parameters, [parameter.detach().clone() for parameter in parameters], optimizers)
 
     @torch.no_grad()
     def average(self, decay: float) -> None:
@@ -52,7 +52,7 @@ class TrainingState:
                     "step": self.step,
                     "parameters": [parameter.detach() for parameter in self.parameters],
                     "averaged": self.averaged,
-                    "optimizer": self.optimizer.state_dict(),
+                    "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
                 },
                 partial,
             )
@@ -64,5 +64,6 @@ class TrainingState:
         for name in ("parameters", "averaged"):
             for target, value in zip(getattr(self, name), saved[name], strict=True):
                 target.copy_(value)
-        self.optimizer.load_state_dict(saved["optimizer"])
+        for optimizer, state in zip(self.optimizers, saved["optimizers"], strict=True):
+            optimizer.load_state_dict(state)
         self.step = saved["step"]

@@ -1,0 +1,54 @@
+"""Starting a stage from a model that is there already: its tensors are taken over wherever they fit."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from makeyourvideo.model_folder import load_network
+
+_TOKEN_TABLE = "token_embedding.weight"
+
+
+def take_over(network: nn.Module, model: Path, part: str, only: frozenset[str] | None = None) -> None:
+    """Copy what `part` of the folder `model` has under the same name and of the same shape.
+
+    Args:
+        network: what is going to be trained.
+        model: the model folder.
+        part: "unet", "vae" or "text_encoder".
+        only: names to take; all by default.
+
+    Raises:
+        InputError: the part cannot be loaded.
+    """
+    found = load_network(model, part, torch.float32).state_dict()
+    own = network.state_dict()
+    fitting = {
+        name: tensor
+        for name, tensor in found.items()
+        if name in own and own[name].shape == tensor.shape and (only is None or name in only)
+    }
+    network.load_state_dict(fitting, strict=False)
+
+
+def take_over_words(encoder: CLIPTextModel, tokenizer: CLIPTokenizer, model: Path) -> None:
+    """Take a text encoder over; of its table of tokens, those that both vocabularies have.
+
+    Raises:
+        InputError: the part cannot be loaded.
+    """
+    take_over(encoder, model, "text_encoder")
+    before: Mapping[str, int] = CLIPTokenizer.from_pretrained(model / "tokenizer").get_vocab()
+    table = _token_table(load_network(model, "text_encoder", torch.float32))
+    shared = [(number, before[token]) for token, number in tokenizer.get_vocab().items() if token in before]
+    ours, theirs = (torch.tensor(numbers) for numbers in zip(*shared, strict=True))
+    with torch.no_grad():
+        _token_table(encoder)[ours] = table[theirs]
+
+
+def _token_table(encoder: nn.Module) -> Tensor:
+    (table,) = (tensor for name, tensor in encoder.named_parameters() if name.endswith(_TOKEN_TABLE))
+    return table

@@ -1,0 +1,59 @@
+"""A stage can begin with the weights of a model that is there already."""
+
+import json
+
+import pytest
+import torch
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from makeyourvideo.errors import InputError
+from makeyourvideo.models.unet import VideoUNet
+from makeyourvideo.training.config import read_config
+from makeyourvideo.training.diffusion import ImageStage, VideoStage
+from makeyourvideo.training.run import run_stage
+
+
+def table(encoder):
+    return encoder.get_input_embeddings().weight
+
+
+def test_the_image_stage_begins_with_what_fits(trained, write_config):
+    start = trained / "image" / "model"
+    config = read_config(write_config("image"), "image")
+    del config.data["stills"]  # other captions, so other numbers of the tokens
+    stage = ImageStage(config, trained / "data", trained / "autoencoder" / "model", start)
+    before = VideoUNet.from_pretrained(start / "unet").state_dict()
+    assert all((tensor == before[name]).all() for name, tensor in stage.unet.state_dict().items())
+    theirs = CLIPTokenizer.from_pretrained(start / "tokenizer").get_vocab()
+    ours = stage.tokenizer.get_vocab()
+    assert any(theirs[token] != ours[token] for token in ours.keys() & theirs.keys())
+    was = table(CLIPTextModel.from_pretrained(start / "text_encoder"))
+    for token in ours.keys() & theirs.keys():
+        assert torch.equal(table(stage.text_encoder)[ours[token]], was[theirs[token]])
+
+
+def test_the_video_stage_takes_temporal_layers_alone(trained, write_config):
+    image, video = trained / "image" / "model", trained / "video" / "model"
+    stage = VideoStage(read_config(write_config("video"), "video"), trained / "data", image, video)
+    state, before = stage.unet.state_dict(), VideoUNet.from_pretrained(video / "unet").state_dict()
+    fresh = VideoUNet.from_pretrained(image / "unet").state_dict()
+    temporal = [name for name in state if not torch.equal(fresh[name], before[name])]
+    assert temporal
+    assert all(torch.equal(state[name], before[name]) for name in temporal)
+
+
+def test_the_record_says_what_a_run_started_from(trained, write_config, tmp_path):
+    start, folder = trained / "autoencoder" / "model", tmp_path / "run"
+    config = write_config("autoencoder", steps=1)
+    for _ in run_stage("autoencoder", config, folder, trained / "data", start=start):
+        pass
+    record = json.loads((folder / "model" / "training.json").read_text())
+    begun = json.loads((start / "training.json").read_text())["stages"]["autoencoder"]
+    assert record["stages"]["autoencoder"]["start"] == begun
+
+
+def test_experts_have_no_start(trained, write_config, tmp_path):
+    with pytest.raises(InputError, match="--start"):
+        list(
+            run_stage("judges", write_config("judges"), tmp_path, trained / "data", start=trained / "judges")
+        )
