@@ -18,6 +18,15 @@ def test_singular_values_come_near_one(shape):
     assert (values[:, : values.shape[1] // 2] > 0.6).all()
 
 
+def test_a_matrix_and_a_kernel_of_one_size_move_alike():
+    matrix, kernel = nn.Parameter(torch.zeros(4, 6)), nn.Parameter(torch.zeros(4, 6, 1, 1))
+    matrix.grad = torch.randn(4, 6)
+    kernel.grad = matrix.grad[:, :, None, None].clone()
+    Muon([matrix, kernel]).step()
+    assert matrix.any()
+    assert torch.equal(matrix, kernel[:, :, 0, 0])
+
+
 def test_the_directions_are_kept():
     left, _, right = torch.linalg.svd(torch.randn(20, 20, generator=torch.Generator().manual_seed(1)))
     values = torch.linspace(1, 0.5, 20)

@@ -41,8 +41,8 @@ class Muon(torch.optim.Optimizer):
                 if parameter.grad is not None:
                     shapes.setdefault((len(parameter), parameter[0].numel()), []).append(parameter)
             for shape, parameters in shapes.items():
-                momenta = torch.stack([self._momentum(one, group["momentum"]) for one in parameters])
-                updates = orthogonalized(momenta.reshape(-1, *shape)).to(momenta.dtype)
+                momenta = [self._momentum(one, group["momentum"]).reshape(shape) for one in parameters]
+                updates = orthogonalized(torch.stack(momenta)).to(momenta[0].dtype)
                 length = 0.2 * max(shape) ** 0.5 * group["lr"]
                 for parameter, update in zip(parameters, updates, strict=True):
                     parameter.mul_(1 - group["lr"] * group["weight_decay"])
