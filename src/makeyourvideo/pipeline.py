@@ -79,7 +79,7 @@ class MakeYourVideoPipeline(DenoisingPipeline):
         height: int = 256,
         width: int = 256,
         fps: float = 8.0,
-        guidance_interval: Sequence[float] = WHOLE,
+        guidance_interval: Interval | list[float] = WHOLE,
     ) -> None:
         super().__init__()
         self.register_modules(
