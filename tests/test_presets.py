@@ -1,5 +1,6 @@
 """Fewer evaluations: guidance over a part of the schedule, and the presets, from the options to the files."""
 
+import re
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,18 @@ def test_a_preset_takes_no_more_branches_than_its_name_allows(
         plan = own.plan("a", depth, "", Options(quality=quality))
         assert plan.guided
         assert plan.branch_evaluations <= most
+
+
+def test_the_documented_rows_are_the_presets(depth: DepthVideo) -> None:
+    bundled = MakeYourVideoPipeline.without_weights(BUNDLED_MODEL)
+    page = (Path(__file__).parent.parent / "docs" / "speed.md").read_text(encoding="utf-8")
+    for quality, preset in PRESETS.items():
+        branches = bundled.plan("a", depth, "", Options(quality=quality)).branch_evaluations
+        start, end = preset.guidance_interval
+        row = (
+            rf"\| `{quality}` \| .* \| {preset.num_inference_steps} \| {start:g}, {end:g} .* \| {branches} \|"
+        )
+        assert re.search(row, page), row
 
 
 def test_what_is_given_beside_a_preset_wins() -> None:
