@@ -11,7 +11,7 @@ import torch
 
 from followed_run import finish
 from makeyourvideo import run as run_module
-from makeyourvideo.cost import estimate_cost
+from makeyourvideo.cost import Cost, estimate_cost
 from makeyourvideo.errors import InputError
 from makeyourvideo.job import Job, prepare
 from makeyourvideo.making import Stage
@@ -78,8 +78,11 @@ def test_video_manifest_and_strip_stand_side_by_side(job: Job, tmp_path: Path) -
         "frame_stride": None,
         "height": 32,
         "width": 32,
+        "quality": None,
         "num_inference_steps": 3,
+        "timestep_spacing": None,
         "guidance_scale": 2.0,
+        "guidance_interval": (0.0, 1.0),
         "eta": 1.0,
         "scheduler": "DDIMScheduler",
         "seed": 3,
@@ -242,3 +245,16 @@ def test_the_cost_is_counted_without_weights(
     assert 3 < wider.flops / cost.flops < 5
     assert 3 < wider.activation_bytes / cost.activation_bytes < 5
     assert cost.seconds(1e9) == pytest.approx(cost.flops / 0.45e9)
+
+
+def test_evaluations_without_guidance_cost_half(settings: Settings) -> None:
+    def cost(**asked: object) -> Cost:
+        job = prepare(settings.model_copy(update=asked))
+        return estimate_cost(job.skeleton, job.plan, job.depth)
+
+    whole, unguided = cost(), cost(guidance_scale=1.0)
+    for interval, guided in (((0.0, 0.4), 1), ((0.6, 1.0), 2), ((0.9, 1.0), 1)):
+        some = cost(guidance_interval=interval)
+        assert some.activation_bytes == whole.activation_bytes
+        share = (some.flops - unguided.flops) / (whole.flops - unguided.flops)
+        assert share == pytest.approx(guided / 3, rel=1e-4)

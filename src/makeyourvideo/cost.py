@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from makeyourvideo.pipeline import MakeYourVideoPipeline
 from makeyourvideo.planning import Plan
+from makeyourvideo.sampling import WHOLE
 from makeyourvideo.structure.depth import DepthClip
 
 # Norms, activations, attention and small layers take their share: networks of 10 M to 1.6 G parameters
@@ -54,7 +55,7 @@ def estimate_cost(skeleton: MakeYourVideoPipeline, plan: Plan, depth: DepthClip)
     weights = [parameter for network in networks for parameter in network.parameters()]
 
     frames = max((len(window.seen) for window in plan.windows), default=plan.num_frames)
-    at_once = replace(plan, frame_indices=plan.frame_indices[:frames], windows=())
+    at_once = replace(plan, frame_indices=plan.frame_indices[:frames], windows=(), guidance_interval=WHOLE)
 
     def denoise_once() -> Tensor:
         return next(skeleton.denoise([at_once], [depth], [torch.Generator()])).latents
@@ -64,7 +65,8 @@ def estimate_cost(skeleton: MakeYourVideoPipeline, plan: Plan, depth: DepthClip)
     return Cost(
         weight_bytes=sum(4 * weight.numel() for weight in weights),
         activation_bytes=max(denoise_bytes, decode_bytes),
-        flops=denoise_flops * plan.evaluations + decode_flops * plan.num_frames // frames,
+        flops=denoise_flops * plan.branch_evaluations // max(plan.branches)
+        + decode_flops * plan.num_frames // frames,
     )
 
 

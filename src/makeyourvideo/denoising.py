@@ -168,13 +168,18 @@ class DenoisingPipeline(DiffusionPipeline):
         depth = depth.to(self.unet.device, self.unet.dtype)
 
         def predict(latents: Tensor, timesteps: Tensor) -> Tensor:
-            conditioned = torch.cat([latents.to(depth.dtype), depth], dim=1)
-            return self.unet(conditioned, timesteps, embeds).sample.to(latents.dtype)
+            asked = slice(-len(latents), None)  # all, or the conditional half alone
+            conditioned = torch.cat([latents.to(depth.dtype), depth[asked]], dim=1)
+            return self.unet(conditioned, timesteps, embeds[asked]).sample.to(latents.dtype)
 
-        return guided(predict, plan.guidance_scale) if plan.guided else predict
+        if not plan.guided:
+            return predict
+        trained = self.scheduler.config.num_train_timesteps
+        return guided(predict, plan.guidance_scale, plan.guidance_interval, trained)
 
     def _sampler(self, plan: Plan) -> Sampler:
-        return create_sampler(type(self.scheduler).__name__, self.scheduler.config, plan.num_inference_steps)
+        asked = (plan.num_inference_steps, plan.timestep_spacing)
+        return create_sampler(plan.scheduler, self.scheduler.config, *asked)
 
     def _noise(self, plan: Plan, keys: Sequence[int], frames: range) -> Tensor:
         shape = (self.vae.config.latent_channels, *self._latent_size(plan.framing))

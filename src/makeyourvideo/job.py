@@ -68,7 +68,8 @@ def prepare(settings: Settings, *, estimate: bool = True) -> Job:
         warnings.simplefilter("always", UserWarning)
         _tell_unknown_words(settings)
         pipe = MakeYourVideoPipeline.without_weights(settings.model or BUNDLED_MODEL)
-        swap_scheduler(pipe, settings)
+        if settings.scheduler is not None:
+            scheduler_class(settings.scheduler)  # refuses others before depth is read, which may take long
         fps = settings.fps or pipe.config.fps
         size = (pipe.config.height, pipe.config.width)
         frames = settings.num_frames or pipe.config.num_frames
@@ -87,16 +88,18 @@ def prepare(settings: Settings, *, estimate: bool = True) -> Job:
         with naming_files({"num_frames": source, "depth_mask": settings.depth_mask}):
             plan = pipe.plan(settings.prompt, depth, settings.negative_prompt, options, mask)
         plan = replace(plan, notes=(*notes, *plan.notes))
-    scheduler = type(pipe.scheduler).__name__
     filled_in: dict[str, Any] = {
         "num_frames": plan.num_frames,
         "height": plan.framing.height,
         "width": plan.framing.width,
+        "quality": None,  # its numbers stand here in its place: presets may change
+        "scheduler": plan.scheduler,
         "num_inference_steps": plan.num_inference_steps,
+        "timestep_spacing": plan.timestep_spacing,
         "guidance_scale": plan.guidance_scale,
-        "eta": plan.eta if takes_eta(scheduler) else None,
+        "guidance_interval": plan.guidance_interval,
+        "eta": plan.eta if takes_eta(plan.scheduler) else None,
         "depth_normalization": plan.depth_normalization,
-        "scheduler": scheduler,
         "stream": bool(plan.windows),
         "window": (settings.window or WINDOW) if plan.windows else None,
         "context": pipe.unet.config.causal_window if settings.context is None else settings.context,
@@ -121,10 +124,3 @@ def example_settings() -> Settings:
     example = BUNDLED_EXAMPLES / "demo.json"
     with unreadable_unless(example, "the bundled example in JSON"):
         return parse_settings(json.loads(example.read_text(encoding="utf-8")), example)
-
-
-def swap_scheduler(pipe: MakeYourVideoPipeline, settings: Settings) -> None:
-    """Give a pipeline the scheduler that the settings name, if any."""
-    if settings.scheduler is not None:
-        cls: Any = scheduler_class(settings.scheduler)
-        pipe.scheduler = cls.from_config(pipe.scheduler.config)

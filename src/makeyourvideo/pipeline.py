@@ -19,9 +19,17 @@ from makeyourvideo.framing import plan_framing
 from makeyourvideo.model_folder import NETWORKS, build_network, check_folder, load_network
 from makeyourvideo.models.unet import VideoUNet
 from makeyourvideo.pipeline_output import MakeYourVideoOutput, OutputType, to_output_type
-from makeyourvideo.planning import Mask, Plan, measure_range, plan_frames, plan_mask, plan_windows
-from makeyourvideo.sampling import create_sampler, per_sample_generators
-from makeyourvideo.sampling.schedulers import takes_eta
+from makeyourvideo.planning import (
+    Mask,
+    Plan,
+    measure_range,
+    plan_frames,
+    plan_mask,
+    plan_sampling,
+    plan_windows,
+)
+from makeyourvideo.presets import Quality, TimestepSpacing
+from makeyourvideo.sampling import WHOLE, Interval, per_sample_generators
 from makeyourvideo.settings import Options, parse
 from makeyourvideo.structure.depth import DepthClip, DepthVideo, Normalization
 
@@ -45,6 +53,7 @@ class MakeYourVideoPipeline(DenoisingPipeline):
         depth_estimator: for making depth from frames; sampling does not use it.
         num_inference_steps: default number of steps.
         guidance_scale: default guidance.
+        guidance_interval: where on the schedule it is applied by default, see `Options`.
         eta: default noise added by DDIM.
         num_frames: frames of the clips the model was trained on.
         height: of those clips in pixels.
@@ -70,6 +79,7 @@ class MakeYourVideoPipeline(DenoisingPipeline):
         height: int = 256,
         width: int = 256,
         fps: float = 8.0,
+        guidance_interval: Interval | list[float] = WHOLE,
     ) -> None:
         super().__init__()
         self.register_modules(
@@ -88,6 +98,7 @@ class MakeYourVideoPipeline(DenoisingPipeline):
             height=height,
             width=width,
             fps=fps,
+            guidance_interval=list(guidance_interval),
         )
 
     @classmethod
@@ -139,6 +150,10 @@ class MakeYourVideoPipeline(DenoisingPipeline):
         negative_prompt: str | Sequence[str] = "",
         generator: torch.Generator | Sequence[torch.Generator] | None = None,
         *,
+        quality: Quality | None = None,
+        scheduler: str | None = None,
+        timestep_spacing: TimestepSpacing | None = None,
+        guidance_interval: Interval | None = None,
         frame_stride: int | None = None,
         depth_normalization: Normalization | None = None,
         depth_strength: float = 1,
@@ -153,8 +168,9 @@ class MakeYourVideoPipeline(DenoisingPipeline):
             prompt: what the video shows; one string, or one for each sample.
             depth: where things are: a `DepthVideo`, or inverse depth (larger is nearer) as an array or
                 tensor `(frames, height, width)`; a list has one for each sample.
-            num_frames, height, width, num_inference_steps, guidance_scale, eta, frame_stride,
-                depth_normalization, depth_strength: see `Options`.
+            num_frames, height, width, num_inference_steps, guidance_scale, eta, quality, scheduler,
+                timestep_spacing, guidance_interval, frame_stride, depth_normalization, depth_strength: see
+                `Options`.
             negative_prompt: what the guidance moves away from.
             depth_mask: strength of the depth over time and space, `(frames, height, width)` in [0, 1], as
                 many frames as the depth has or the result, or one; a list has one for each sample.
@@ -172,8 +188,12 @@ class MakeYourVideoPipeline(DenoisingPipeline):
             "frame_stride": frame_stride,
             "height": height,
             "width": width,
+            "quality": quality,
+            "scheduler": scheduler,
             "num_inference_steps": num_inference_steps,
+            "timestep_spacing": timestep_spacing,
             "guidance_scale": guidance_scale,
+            "guidance_interval": guidance_interval,
             "eta": eta,
             "depth_normalization": depth_normalization,
             "depth_strength": depth_strength,
@@ -222,16 +242,9 @@ class MakeYourVideoPipeline(DenoisingPipeline):
         """
         self._warn_of_cut_text(prompt)
         self._warn_of_cut_text(negative_prompt)
-        own, notes = self.config, []
-        eta = own.eta if options.eta is None else options.eta
-        guidance_scale = own.guidance_scale if options.guidance_scale is None else options.guidance_scale
-        steps = options.num_inference_steps
-        steps = own.num_inference_steps if steps is None else steps
-        scheduler = type(self.scheduler).__name__
-        sampler = create_sampler(scheduler, self.scheduler.config, steps)
-        if options.eta is not None and not takes_eta(scheduler):
-            notes.append(f"eta has no effect, because {scheduler} has no such setting")
-        if negative_prompt and guidance_scale <= 1:
+        own = self.config
+        sampling, notes = plan_sampling(options, own, self.scheduler)
+        if negative_prompt and sampling["guidance_scale"] <= 1:
             notes.append("the negative prompt has no effect at a guidance scale of 1 or less")
         frame_indices, frame_notes = plan_frames(depth, options, own.num_frames)
         source, native = (depth.height, depth.width), (own.height, own.width)
@@ -248,12 +261,9 @@ class MakeYourVideoPipeline(DenoisingPipeline):
             depth_normalization=normalization,
             depth_strength=options.depth_strength,
             depth_mask=None if depth_mask is None else plan_mask(depth_mask, depth, frame_indices),
-            num_inference_steps=steps,
-            guidance_scale=guidance_scale,
-            eta=eta,
+            **sampling,
             depth_range=measure_range(depth, frame_indices, place, normalization),
             windows=windows,
-            evaluations=len(sampler.scheduler.timesteps) * (len(windows) or 1),
             notes=(*notes, *frame_notes, *framing.notes, *window_notes),
         )
 

@@ -1,13 +1,17 @@
 """What a run does, settled before anything is computed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from makeyourvideo.errors import InputError
 from makeyourvideo.framing import Framing
+from makeyourvideo.presets import TimestepSpacing
+from makeyourvideo.sampling.guidance import Interval, is_guided
+from makeyourvideo.sampling.schedulers import create_sampler, takes_eta
 from makeyourvideo.sampling.windows import Window, cut_windows
 from makeyourvideo.settings import Options
 from makeyourvideo.structure.depth import DepthClip, Normalization, constant_depth, normalize, pick_frames
@@ -30,12 +34,13 @@ class Plan:
         prompt, negative_prompt: the text of the two branches.
         framing: the sizes.
         frame_indices: which frames of the depth are used, one for each frame of the result.
-        depth_normalization, depth_strength, num_inference_steps, guidance_scale, eta: as in `Options`.
+        depth_normalization, depth_strength, scheduler, num_inference_steps, timestep_spacing, guidance_scale,
+            guidance_interval, eta: as in `Options`.
         depth_mask: strength over time and space `(num_frames, height, width)` of the depth as given, or none.
         depth_range: least and greatest inverse depth of what the network is shown of the whole clip; none
             where every frame has its own.
         windows: the windows of a streamed run, in order; none where all frames are made at once.
-        evaluations: how often the network is called, in all windows.
+        branches: how many branches each evaluation of a pass, or of a window, takes: 2 with guidance, else 1.
         notes: what differs from the plain case, a sentence each.
     """
 
@@ -46,12 +51,15 @@ class Plan:
     depth_normalization: Normalization
     depth_strength: float
     depth_mask: Mask | None = field(compare=False)
+    scheduler: str
     num_inference_steps: int
+    timestep_spacing: TimestepSpacing | None
     guidance_scale: float
+    guidance_interval: Interval
     eta: float
     depth_range: tuple[float, float] | None
     windows: tuple[Window, ...]
-    evaluations: int
+    branches: tuple[int, ...]
     notes: tuple[str, ...]
 
     @property
@@ -61,8 +69,18 @@ class Plan:
 
     @property
     def guided(self) -> bool:
-        """Whether there is an unconditional branch; at a scale of 1 or less it would change nothing."""
-        return self.guidance_scale > 1
+        """Whether there is an unconditional branch anywhere on the way."""
+        return 2 in self.branches
+
+    @property
+    def evaluations(self) -> int:
+        """How often the network is called, in all windows."""
+        return len(self.branches) * (len(self.windows) or 1)
+
+    @property
+    def branch_evaluations(self) -> int:
+        """How many branches that takes; the work grows with these."""
+        return sum(self.branches) * (len(self.windows) or 1)
 
     def normalized(self, inverse: Floats) -> Floats:
         """Inverse depth `(frames, h, w)` of any of its frames to [-1, 1], in the range of the whole clip."""
@@ -90,6 +108,49 @@ def plan_frames(depth: DepthClip, options: Options, trained_frames: int) -> tupl
     ends = indices if wanted <= 4 else [*indices[:2], "...", indices[-1]]
     shown = ", ".join(str(index) for index in ends)
     return tuple(indices), [f"{wanted} of the depth's {available} frames are used: {shown}"]
+
+
+def plan_sampling(
+    options: Options, own: Mapping[str, Any], scheduler: Any
+) -> tuple[dict[str, Any], list[str]]:
+    """What of a `Plan` is about scheduler and guidance, and what there is to say about it.
+
+    Args:
+        options: what is asked for.
+        own: the defaults of the model.
+        scheduler: the model's.
+
+    Raises:
+        InputError: the scheduler cannot be used, or not with so many steps.
+    """
+    asked, trained = options.with_preset(), scheduler.config.num_train_timesteps
+    steps, guidance_scale, eta, interval = (
+        own[name] if getattr(asked, name) is None else getattr(asked, name)
+        for name in ("num_inference_steps", "guidance_scale", "eta", "guidance_interval")
+    )
+    name = asked.scheduler or type(scheduler).__name__
+    timesteps = create_sampler(name, scheduler.config, steps, asked.timestep_spacing).asked_timesteps()
+    is_inside = [is_guided(timestep, tuple(interval), trained) for timestep in timesteps]
+    is_used = guidance_scale > 1  # below, the unconditional branch would change nothing or the wrong way
+    where = "from {:g} to {:g} of the schedule".format(*interval)
+    notes = []
+    if options.quality is not None:
+        guidance = f"guided {where}" if is_used else "not guided"
+        notes.append(f"{options.quality} quality: {name}, {steps} steps, {guidance}")
+    if options.eta is not None and not takes_eta(name):
+        notes.append(f"eta has no effect, because {name} has no such setting")
+    if is_used and not any(is_inside):
+        notes.append(f"nothing is guided, because no step lies {where}")
+    sampling = {
+        "scheduler": name,
+        "num_inference_steps": steps,
+        "timestep_spacing": asked.timestep_spacing,
+        "guidance_scale": guidance_scale,
+        "guidance_interval": tuple(interval),
+        "eta": eta,
+        "branches": tuple(1 + (is_used and inside) for inside in is_inside),
+    }
+    return sampling, notes
 
 
 def is_streamed(options: Options, num_frames: int) -> bool:

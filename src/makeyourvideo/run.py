@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from makeyourvideo.drift.plot import plot_drift
-from makeyourvideo.job import Job, swap_scheduler
+from makeyourvideo.job import Job
 from makeyourvideo.kept_work import KeptWork
 from makeyourvideo.making import (
     Clock,
@@ -96,7 +96,6 @@ def run(
         kept = KeptWork(output, _what_decides(job, inputs_sha256, earlier), len(job.plan.windows))
         if pipe is None:
             pipe = MakeYourVideoPipeline.from_pretrained(job.model_folder, depth_estimator=None)
-        swap_scheduler(pipe, job.settings)
         with one_line_if_full(output):
             if job.plan.windows:
                 made = yield from make_in_windows(pipe, job, kept, clock, earlier)

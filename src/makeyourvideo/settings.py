@@ -1,13 +1,15 @@
 """What can be asked for: the options of a sample, and the settings of a whole run."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from makeyourvideo.errors import InputError
+from makeyourvideo.presets import PRESETS, Quality, TimestepSpacing
 from makeyourvideo.structure.convention import Kind
 from makeyourvideo.structure.depth import Normalization
 
@@ -28,6 +30,16 @@ BELONGS = {
 PATHS = ("depth", "video", "scene", "depth_mask", "depth_curve", "model")
 
 
+def _in_order(interval: tuple[float, float]) -> tuple[float, float]:
+    if interval[0] >= interval[1]:
+        raise PydanticCustomError("in_order", "a start below its end")
+    return interval
+
+
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Stretch = Annotated[tuple[Share, Share], AfterValidator(_in_order)]
+
+
 class Options(BaseModel):
     """What can be asked of a sample beside its text and depth; None leaves it to the model.
 
@@ -38,8 +50,14 @@ class Options(BaseModel):
         frame_stride: use every so many frames of the depth, the first by default; -1 spreads over the whole
             clip. Of a video, by default those that keep its speed at the result's rate.
         height, width: of the result in pixels, see `plan_framing`.
+        quality: a row of `presets.PRESETS` for those of the next six that are not given themselves; without
+            it they are the model's own.
+        scheduler: class name of a diffusers scheduler in place of the model's own.
         num_inference_steps: steps of the scheduler.
+        timestep_spacing: where on the schedule they are, see the schedulers of diffusers.
         guidance_scale: weight of the text; 1 or less skips the unconditional branch.
+        guidance_interval: where on the schedule guidance is applied, as shares of its timesteps from noise:
+            (0, 0.4) is the first 40 %. Elsewhere only the conditional branch is evaluated, at half the cost.
         eta: noise that DDIM adds on the way, 0 to 1; other schedulers have no such setting.
         depth_normalization: whether the depth's minimum and maximum are taken over the clip or over each
             frame, where it should differ from what the model was trained with.
@@ -59,8 +77,12 @@ class Options(BaseModel):
     frame_stride: int | None = None
     height: int | None = None
     width: int | None = None
+    quality: Quality | None = None
+    scheduler: str | None = None
     num_inference_steps: int | None = None
+    timestep_spacing: TimestepSpacing | None = None
     guidance_scale: float | None = Field(None, allow_inf_nan=False)
+    guidance_interval: Stretch | None = None
     eta: float | None = Field(None, ge=0, le=1, allow_inf_nan=False)
     depth_normalization: Normalization | None = None
     depth_strength: float = Field(1, ge=0, le=1, allow_inf_nan=False)
@@ -68,6 +90,14 @@ class Options(BaseModel):
     window: int | None = Field(None, ge=1)
     context: int | None = Field(None, ge=0)
     lookahead: int = Field(8, ge=0)
+
+    def with_preset(self) -> Self:
+        """The same with the numbers of `quality` in its place; what is given beside it stays."""
+        if self.quality is None:
+            return self
+        row = asdict(PRESETS[self.quality])
+        left_open = {name: value for name, value in row.items() if getattr(self, name) is None}
+        return self.model_copy(update={**left_open, "quality": None})
 
 
 class Settings(Options):
@@ -91,7 +121,6 @@ class Settings(Options):
         depth_mask: grey video or picture, white where the depth is followed and black where it is not.
         depth_curve: text file of lines "frame, strength", between which the strength of the depth is linear.
         model: model folder; None is the bundled model.
-        scheduler: class name of a diffusers scheduler in place of the model's own.
         seed: of the noise.
         fps: frames a second of the written video.
         threads: processor threads; more or fewer may change the last bits of a result.
@@ -116,7 +145,6 @@ class Settings(Options):
     depth_mask: Path | None = None
     depth_curve: Path | None = None
     model: Path | None = None
-    scheduler: str | None = None
     seed: int = Field(0, ge=0, lt=2**63)
     fps: float | None = Field(None, gt=0, le=1000, allow_inf_nan=False)
     threads: int | None = Field(None, ge=1)

@@ -12,9 +12,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from makeyourvideo import job
+from makeyourvideo.cli.running import _progress
 from makeyourvideo.media import read_video
+from makeyourvideo.sampling import SamplingStep
 from tiny_model import moving_disc
 
 Command = Callable[..., Any]  # the fixture of that name
@@ -48,6 +51,7 @@ def test_every_option_reaches_the_manifest(command: Command, generate: list[obje
         "frame_stride": 2,
         "height": 33,
         "width": 47,
+        "timestep_spacing": "trailing",
         "guidance_scale": 1.5,
         "eta": 0.5,
         "scheduler": "DDIMScheduler",
@@ -63,6 +67,34 @@ def test_every_option_reaches_the_manifest(command: Command, generate: list[obje
     assert {name: settings[name] for name in asked} == asked
     frames, fps = read_video(Path("out.mp4"))
     assert (frames.shape, fps) == ((2, 33, 47, 3), 12.5)
+
+
+def test_a_quality_is_said_and_its_numbers_reach_the_manifest(
+    command: Command, generate: list[object]
+) -> None:
+    asked = ["--quality", "draft", "--steps", 5, "--guidance-interval", 0.2, 0.6]
+    result = command(*generate, *asked, "-o", "out.mp4")
+    assert result.code == 0, result.err
+    assert result.err.splitlines() == [
+        "note: draft quality: DPMSolverMultistepScheduler, 5 steps, guided from 0.2 to 0.6 of the schedule"
+    ]
+    settings = json.loads(Path("out.json").read_text())["settings"]
+    row = ("quality", "scheduler", "num_inference_steps", "timestep_spacing", "guidance_interval", "eta")
+    assert [settings[name] for name in row] == [
+        None, "DPMSolverMultistepScheduler", 5, "trailing", [0.2, 0.6], None,
+    ]  # fmt: skip
+    dry = command(*generate, *asked, "--dry-run", "-o", "dry.mp4")
+    assert "scale 2 at 2 of 5 evaluations; the others take half the time" in dry.out
+    assert command("replay", "out.json").out.splitlines()[-1] == "the same bytes as out.mp4"
+
+
+def test_the_bar_counts_branches() -> None:
+    step = SamplingStep(1, 3, torch.tensor(0), torch.zeros(0), window=1, windows=2)
+    assert _progress(step, (2, 1, 1)) == {
+        "completed": 7,
+        "total": 8,
+        "description": "sampling, window 2 of 2",
+    }
 
 
 def test_metric_and_inverted_depth_are_flags(command: Command, generate: list[object]) -> None:
@@ -119,6 +151,8 @@ def test_a_dry_run_says_what_would_happen_and_writes_nothing(
     [
         (["--scheduler", "Bla"], "scheduler: expected one of DDIMScheduler, "),
         (["--num-frames", "5"], "depth.npy: num_frames: expected between 1 and the clip's 4 frames, found 5"),
+        (["--guidance-interval", 0, 2], "guidance_interval.1: expected less than or equal to 1, found 2.0"),
+        (["--guidance-interval", 0.5, 0.4], "guidance_interval: expected a start below its end, found (0.5"),
         (["--eta", "2"], "eta: expected less than or equal to 1, found 2.0"),
         (["--depth-strength", "nan"], "depth_strength: expected a finite number, found nan"),
         (["--seed", "-1"], "seed: expected greater than or equal to 0, found -1"),

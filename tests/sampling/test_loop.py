@@ -6,7 +6,14 @@ from diffusers import DDIMScheduler
 from torch import Tensor
 
 from makeyourvideo.errors import InputError
-from makeyourvideo.sampling import create_sampler, guided, per_sample_generators, sample
+from makeyourvideo.sampling import (
+    WHOLE,
+    create_sampler,
+    guided,
+    is_guided,
+    per_sample_generators,
+    sample,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # numpy's, inside diffusers
 
@@ -28,6 +35,26 @@ def test_guidance_is_one_batch_and_moves_away_from_the_unconditional_branch() ->
     output = guided(predict, 7.5)(latents, torch.full((2,), 9.0))
     assert batches == [4]
     assert torch.equal(output, latents + 1 + 7.5 * (3 - 1))
+
+
+def test_outside_the_interval_the_unconditional_branch_is_not_evaluated() -> None:
+    batches: list[int] = []
+
+    def predict(latents: Tensor, _timesteps: Tensor) -> Tensor:
+        batches.append(len(latents))
+        return torch.arange(1.0, len(latents) + 1).view(-1, 1, 1, 1, 1)
+
+    latents = torch.zeros(1, 1, 1, 1, 1)
+    partly = guided(predict, 3.0, (0.2, 0.4), 1000)
+    answers = [partly(latents, torch.tensor([timestep])).item() for timestep in (999, 799, 600, 599, 0)]
+    assert batches == [1, 2, 2, 1, 1]
+    assert answers == [1, 1 + 3 * (2 - 1), 4, 1, 1]
+
+
+def test_the_whole_schedule_and_the_intervals_that_share_it_leave_nothing_out() -> None:
+    for timestep in (0, 0.5, 250, 999):
+        assert is_guided(timestep, WHOLE, 1000)
+        assert [is_guided(timestep, (0.0, 0.4), 1000), is_guided(timestep, (0.4, 1.0), 1000)].count(True) == 1
 
 
 def test_a_consumer_can_put_other_latents_in_place() -> None:

@@ -101,6 +101,31 @@ def test_swapping_in_the_diffusers_way_keeps_the_schedule(name: str) -> None:
     assert back.config.prediction_type == "v_prediction"
 
 
+@pytest.mark.parametrize("name", INSTALLED)
+def test_the_timesteps_that_a_run_asks_are_known_before(name: str, clean: Tensor) -> None:
+    asked = []
+
+    def predict(latents: Tensor, timesteps: Tensor) -> Tensor:
+        asked.append(timesteps[0].item())
+        return torch.zeros_like(latents)
+
+    sampler = create_sampler(name, schedule().config, 4)
+    foretold = sampler.asked_timesteps()
+    list(sample(predict, sampler, clean[:1], [torch.Generator().manual_seed(0)]))
+    assert foretold == pytest.approx(asked, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", INSTALLED)
+def test_steps_may_start_where_the_schedule_ends(name: str) -> None:
+    own = create_sampler(name, schedule().config, 4)
+    trailing = create_sampler(name, schedule().config, 4, "trailing")
+    assert max(trailing.asked_timesteps()) == pytest.approx(999, abs=0.01)
+    if name == "DDIMScheduler":
+        assert own.asked_timesteps() == [751, 501, 251, 1]
+    if name in ("DDIMScheduler", "DPMSolverMultistepScheduler"):
+        assert trailing.asked_timesteps() == [999, 749, 499, 249]
+
+
 @pytest.mark.parametrize("name", ["DDIMSchedular", "LCMScheduler", "_compatibles", ""])
 def test_others_are_refused_by_name(name: str) -> None:
     with pytest.raises(InputError, match=f"expected one of DDIMScheduler, .*, found '{name}'"):

@@ -22,4 +22,4 @@ def demo(
     check_outputs(video, force)
     job = prepare_aloud(example_settings())
     print(f"making {job.settings.prompt!r}", flush=True)
-    report(follow(run(job, video, force=force)))
+    report(follow(run(job, video, force=force), job.plan))

@@ -29,7 +29,7 @@ def describe(job: Job, output: Path, force: bool) -> None:
         "network": f"works at {framing.padded_height}x{framing.padded_width}",
         "sampling": f"{settings.scheduler}, {plan.num_inference_steps} steps, {plan.evaluations} evaluations",
         "windows": _windows(plan),
-        "guidance": f"scale {plan.guidance_scale:g}" if plan.guided else "none",
+        "guidance": _guidance(plan),
         "depth range": f"over each {plan.depth_normalization}"
         if plan.depth_normalization == "frame"
         else "over the clip",
@@ -41,6 +41,16 @@ def describe(job: Job, output: Path, force: bool) -> None:
     }
     for name, fact in facts.items():
         print(f"{name:>14}  {fact}")
+
+
+def _guidance(plan: Plan) -> str:
+    if not plan.guided:
+        return "none"
+    guided, evaluations = plan.branch_evaluations - plan.evaluations, plan.evaluations
+    scale = f"scale {plan.guidance_scale:g}"
+    if guided == evaluations:
+        return scale
+    return f"{scale} at {guided} of {evaluations} evaluations; the others take half the time"
 
 
 def _windows(plan: Plan) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from typer import Option
 
 from makeyourvideo.cli import app
+from makeyourvideo.presets import Quality, TimestepSpacing
 
 
 @app.command()
@@ -68,8 +69,21 @@ def generate(
     ] = None,
     height: Annotated[int | None, Option(help="Height in pixels.")] = None,
     width: Annotated[int | None, Option(help="Width in pixels.")] = None,
+    quality: Annotated[
+        Quality | None,
+        Option(
+            help="Solver, steps and guidance at once; without it, the model's own. Options beside it win."
+        ),
+    ] = None,
     steps: Annotated[int | None, Option(help="Steps of the scheduler.")] = None,
+    timestep_spacing: Annotated[
+        TimestepSpacing | None, Option(help="Where on the schedule they are.")
+    ] = None,
     guidance_scale: Annotated[float | None, Option(help="Weight of the prompt.")] = None,
+    guidance_interval: Annotated[
+        tuple[float, float] | None,
+        Option(help="Where it counts, from noise: 0 0.4 is the first 40 % of the schedule."),
+    ] = None,
     eta: Annotated[float | None, Option(help="Noise added on the way, 0 to 1 (DDIM).")] = None,
     scheduler: Annotated[
         str | None, Option(help="A diffusers scheduler, such as EulerDiscreteScheduler.")
@@ -114,8 +128,11 @@ def generate(
         "frame_stride": frame_stride,
         "height": height,
         "width": width,
+        "quality": quality,
         "num_inference_steps": steps,
+        "timestep_spacing": timestep_spacing,
         "guidance_scale": guidance_scale,
+        "guidance_interval": guidance_interval,
         "eta": eta,
         "scheduler": scheduler,
         "seed": seed,
@@ -137,7 +154,7 @@ def generate(
 
         describe(job, output, force)
     else:
-        report(follow(run(job, output, force=force, preview=preview)))
+        report(follow(run(job, output, force=force, preview=preview), job.plan))
 
 
 def _strength(given: str) -> dict[str, object]:

@@ -47,7 +47,7 @@ def replay(
     for difference in differences(original):
         print(f"warning: {difference}", file=sys.stderr)
     job = prepare_aloud(settings)
-    finished = follow(run(job, target, force=force, earlier=earlier))
+    finished = follow(run(job, target, force=force, earlier=earlier), job.plan)
     report(finished)
     if earlier is None:
         check_same(original, finished)

@@ -3,7 +3,7 @@
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,6 +13,7 @@ import transformers
 from makeyourvideo.cli.progress import progress_bar
 from makeyourvideo.job import Job, prepare
 from makeyourvideo.making import Resumed, Stage
+from makeyourvideo.planning import Plan
 from makeyourvideo.run import Event, Finished
 from makeyourvideo.sampling import SamplingStep
 from makeyourvideo.settings import Settings
@@ -35,10 +36,11 @@ def quiet_libraries() -> None:
         library.disable_progress_bar()
 
 
-def follow(events: Iterator[Event]) -> Finished:
-    """Consume a run to its end, with a bar and the time left on a terminal.
+def follow(events: Iterator[Event], plan: Plan) -> Finished:
+    """Consume the run of a plan to its end, with a bar and the time left on a terminal.
 
-    A run that is stopped, by Ctrl-C or a plain `kill`, says how to go on.
+    The bar counts branches, since an evaluation with guidance takes twice the time. A run that is stopped, by
+    Ctrl-C or a plain `kill`, says how to go on.
     """
     last: SamplingStep | None = None
     try:
@@ -53,7 +55,7 @@ def follow(events: Iterator[Event]) -> Finished:
                         print(f"continuing from step {done} of {total}", file=sys.stderr)
                     case SamplingStep():
                         last = event
-                        progress.update(progress.task_ids[-1], **_progress(event))
+                        progress.update(progress.task_ids[-1], **_progress(event, plan.branches))
                     case Finished():
                         return event
     except (KeyboardInterrupt, SystemExit):
@@ -69,10 +71,11 @@ def _done(event: SamplingStep) -> tuple[int, int]:
     return event.window * event.total + event.step + 1, event.windows * event.total
 
 
-def _progress(event: SamplingStep) -> dict[str, Any]:
-    done, total = _done(event)
+def _progress(event: SamplingStep, branches: Sequence[int]) -> dict[str, Any]:
+    each = sum(branches)
+    done = event.window * each + sum(branches[: event.step + 1])
     where = f", window {event.window + 1} of {event.windows}" if event.windows > 1 else ""
-    return {"completed": done, "total": total, "description": f"sampling{where}"}
+    return {"completed": done, "total": event.windows * each, "description": f"sampling{where}"}
 
 
 @contextmanager

@@ -66,20 +66,21 @@ def report(suite: Suite, folder: Path, experts: Experts | None = None) -> Iterat
         InputError: a model cannot be loaded, or the scores in `folder` are of other models or unreadable.
     """
     home = suite.model or BUNDLED_MODEL
-    pipe, ablations = _load(home), {name: _load(path) for name, path in suite.ablations.items()}
+    pipe, ablations = load_quietly(home), {name: load_quietly(path) for name, path in suite.ablations.items()}
     parts = suite_parts(pipe, ablations, suite.scenes, suite.ablation_scenes, suite.long_scenes)
     experts = experts or Experts.load()
-    world = _world_of(home)
+    world = world_of(home)
     strips = folder / "strips"
     strips.mkdir(parents=True, exist_ok=True)
-    sampler = {name: pipe.config[name] for name in ("num_inference_steps", "guidance_scale", "eta")}
+    numbers = ("num_inference_steps", "guidance_scale", "guidance_interval", "eta")
+    sampler = {name: pipe.config[name] for name in numbers}
     about = {
         "suite": "world",
         "models": {name: fingerprint(path) for name, path in {MODEL: home, **suite.ablations}.items()},
         "sampler": {"scheduler": type(pipe.scheduler).__name__, **sampler},
         "version": version("makeyourvideo"),
     }
-    _check_same_suite(about, folder / "suite.json")
+    check_same_suite(about, folder / "suite.json")
     wanted = {
         (index, name, part.num_frames, start)
         for part in parts
@@ -94,10 +95,10 @@ def report(suite: Suite, folder: Path, experts: Experts | None = None) -> Iterat
         write_image(strips / f"{score.name}.png", strip(true, made), force=True)
         done += 1
         yield done, len(wanted)
-    _write_reference(experts, world, max(part.scenes for part in parts), folder)
+    write_reference(experts, world, max(part.scenes for part in parts), folder)
     columns = {part.title: _columns(part, read_scores(folder / "scores.jsonl")) for part in parts}
     tables = {
-        title: {name: _summarise(scores, folder) for name, scores in column.items()}
+        title: {name: summarise(scores, folder) for name, scores in column.items()}
         for title, column in columns.items()
     }
     with written_whole(folder / "summary.json", force=True) as partial:
@@ -111,13 +112,14 @@ def read_tables(folder: Path) -> dict[str, Table]:
     return tables
 
 
-def _load(model: Path) -> MakeYourVideoPipeline:
+def load_quietly(model: Path) -> MakeYourVideoPipeline:
+    """Load a model that shows no bars."""
     pipe = MakeYourVideoPipeline.from_pretrained(model)
     pipe.set_progress_bar_config(disable=True)
     return pipe
 
 
-def _check_same_suite(about: dict[str, Any], path: Path) -> None:
+def check_same_suite(about: dict[str, Any], path: Path) -> None:
     """Keep what the scores of a folder are of; scores of other models never mix with them."""
     kept = {name: about[name] for name in ("models", "sampler")}
     stored = json.loads(path.read_text()) if path.exists() else kept
@@ -145,21 +147,22 @@ def _columns(part: Part, scores: list[Score]) -> dict[str, list[Score]]:
     }
 
 
-def _summarise(scores: list[Score], folder: Path) -> dict[str, dict[str, float]]:
+def summarise(scores: list[Score], folder: Path) -> dict[str, dict[str, float]]:
     """Mean and 95 % interval of every measure."""
     summary = {
         name: mean_with_interval([score.values[name] for score in scores])
         for name in MEASURES
         if any(score.values[name] for score in scores)
     }
-    reference = _features(sorted((folder / "features").glob("*-reference.npy")))
-    features = _features([folder / "features" / f"{score.name}.npy" for score in scores])
+    reference = read_features(sorted((folder / "features").glob("*-reference.npy")))
+    features = read_features([folder / "features" / f"{score.name}.npy" for score in scores])
     if min(len(reference), len(features)) >= 8:
         summary[KERNEL_DISTANCE] = _distance_with_interval(features, reference)
     return summary
 
 
-def _world_of(model: Path) -> WorldConfig:
+def world_of(model: Path) -> WorldConfig:
+    """Return the world that a model says it was trained on."""
     record = model / TRAINING_RECORD
     return (
         WorldConfig.model_validate(json.loads(record.read_text())["world"])
@@ -168,14 +171,16 @@ def _world_of(model: Path) -> WorldConfig:
     )
 
 
-def _write_reference(experts: Experts, world: WorldConfig, count: int, folder: Path) -> None:
+def write_reference(experts: Experts, world: WorldConfig, count: int, folder: Path) -> None:
+    """Keep the features of true clips that no system is asked to make, for the kernel distance."""
     for index in range(count):
         path = folder / "features" / f"{index:03d}-reference.npy"
         if not path.exists():
             np.save(path, experts.clip_features(render(sample_scene(_REFERENCE + index, world)).frames))
 
 
-def _features(files: list[Path]) -> NDArray[np.float32]:
+def read_features(files: list[Path]) -> NDArray[np.float32]:
+    """Read the features of clips `(clips, d)`."""
     return np.stack([np.load(file) for file in files]) if files else np.empty((0, 0), np.float32)
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -84,7 +85,7 @@ def suite_parts(
             without text (an empty prompt) always are.
         long_scenes: of 64 frames, and of 128.
     """
-    model, still = _generated(pipe), _generated(pipe, temporal=False)
+    model, still = generated(pipe), generated(pipe, temporal=False)
     unmasked = {name: other for name, other in ablations.items() if not other.unet.config.causal}
     truth: dict[str, System] = {GROUND_TRUTH: lambda clip, _prompt, _seed: clip.frames}
     off = {"temporal layers off": still}
@@ -96,15 +97,15 @@ def suite_parts(
             "ablations",
             {MODEL: model}
             | off
-            | {"text only": _generated(pipe, depth_strength=0), "depth only": _generated(pipe, text=False)}
-            | {name: _generated(other) for name, other in ablations.items()},
+            | {"text only": generated(pipe, depth_strength=0), "depth only": generated(pipe, text=False)}
+            | {name: generated(other) for name, other in ablations.items()},
             ablation_scenes,
         ),
     ]
     parts += [
         Part(
             f"{num_frames} frames",
-            truth | {MODEL: model} | {name: _generated(other) for name, other in unmasked.items()},
+            truth | {MODEL: model} | {name: generated(other) for name, other in unmasked.items()},
             long_scenes,
             num_frames,
         )
@@ -125,10 +126,17 @@ def _decoded(pipe: MakeYourVideoPipeline) -> System:
     return run
 
 
-def _generated(
-    pipe: MakeYourVideoPipeline, *, temporal: bool = True, text: bool = True, depth_strength: float = 1
+def generated(
+    pipe: MakeYourVideoPipeline, *, temporal: bool = True, text: bool = True, **asked: Any
 ) -> System:
-    """A clip from prompt and depth; every system starts from the same noise, independent for each frame."""
+    """A clip from prompt and depth; every system starts from the same noise, independent for each frame.
+
+    Args:
+        pipe: the model.
+        temporal: whether its temporal layers work.
+        text: whether it is told the prompt.
+        asked: further arguments of the pipeline.
+    """
 
     def run(clip: Clip, prompt: str, seed: int) -> Frames:
         pipe.unet.temporal_enabled = temporal
@@ -140,9 +148,9 @@ def _generated(
                 num_frames=frames,
                 height=height,
                 width=width,
-                depth_strength=depth_strength,
                 generator=torch.Generator().manual_seed(seed),
                 return_dict=False,
+                **asked,
             )
             return made[0][0]
         finally:

@@ -1,6 +1,6 @@
 """Sampling: guidance, schedulers and noise around `predict`; knows no network."""
 
-from makeyourvideo.sampling.guidance import Predict, guided
+from makeyourvideo.sampling.guidance import WHOLE, Interval, Predict, guided, is_guided
 from makeyourvideo.sampling.loop import SamplingStep, sample
 from makeyourvideo.sampling.noise import draw_key, frames_noise, per_sample_generators, window_generator
 from makeyourvideo.sampling.recording import TensorFolder, recorded
@@ -17,6 +17,8 @@ from makeyourvideo.sampling.windows import (
 )
 
 __all__ = [
+    "WHOLE",
+    "Interval",
     "Predict",
     "Sampler",
     "SamplingStep",
@@ -29,6 +31,7 @@ __all__ = [
     "faded_noise",
     "frames_noise",
     "guided",
+    "is_guided",
     "known_around",
     "per_sample_generators",
     "recorded",

@@ -21,6 +21,19 @@ class Sampler:
     scheduler: Any
     adapt: Callable[[Predict], Predict]
 
+    def asked_timesteps(self) -> list[float]:
+        """The model's timesteps at which a run asks `predict`, in order."""
+        asked: list[float] = []
+
+        def listen(latents: Tensor, timesteps: Tensor) -> Tensor:
+            asked.append(timesteps[0].item())
+            return latents
+
+        predict = self.adapt(listen)
+        for timestep in self.scheduler.timesteps:
+            predict(torch.zeros(1), timestep.expand(1))
+        return asked
+
 
 def scheduler_class(name: str) -> type:
     """The installed scheduler of that name.
@@ -39,13 +52,17 @@ def scheduler_class(name: str) -> type:
     return found
 
 
-def create_sampler(name: str, config: Mapping[str, Any], num_inference_steps: int) -> Sampler:
+def create_sampler(
+    name: str, config: Mapping[str, Any], num_inference_steps: int, timestep_spacing: str | None = None
+) -> Sampler:
     """A fresh scheduler of class `name` on the schedule that `config` describes.
 
     Args:
         name: class name of any scheduler in `DDIMScheduler.compatibles`.
         config: the configuration of the model's own scheduler, or of one made from it.
         num_inference_steps: steps of the solver.
+        timestep_spacing: where on the schedule they are, in place of the configuration's own; schedulers
+            without that setting have steps of their own.
 
     Raises:
         InputError: the scheduler is unknown, not installed or cannot follow the schedule, or the number
@@ -61,7 +78,9 @@ def create_sampler(name: str, config: Mapping[str, Any], num_inference_steps: in
         if config.get("rescale_betas_zero_snr") and "rescale_betas_zero_snr" not in _options(cls):
             raise InputError("scheduler", "one that can start from a signal-to-noise ratio of zero", name)
         # Runge-Kutta start-up steps leave the trained timesteps and need four steps at least.
-        own = {"skip_prk_steps": True} if name == "PNDMScheduler" else {}
+        own: dict[str, Any] = {"skip_prk_steps": True} if name == "PNDMScheduler" else {}
+        if timestep_spacing is not None and "timestep_spacing" in _options(cls):
+            own["timestep_spacing"] = timestep_spacing
         sampler = Sampler(cls.from_config(config, **own), adapt=lambda predict: predict)  # type: ignore[attr-defined]
     sampler.scheduler.set_timesteps(num_inference_steps)
     highest = sampler.scheduler.timesteps.max().item()

@@ -1,0 +1,30 @@
+"""How much work goes into a sample: solver, steps and guidance by one name, a row each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Quality = Literal["draft", "standard", "best"]
+TimestepSpacing = Literal["leading", "linspace", "trailing"]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A row of the table; its columns are those of `settings.Options`.
+
+    DPM-Solver++ (2M, arXiv 2211.01095) is second-order at one evaluation a step. It starts where the schedule
+    ends ("trailing", arXiv 2305.08891), which counts the more the fewer steps there are.
+    """
+
+    num_inference_steps: int
+    guidance_interval: tuple[float, float]
+    scheduler: str = "DPMSolverMultistepScheduler"
+    timestep_spacing: TimestepSpacing = "trailing"
+    eta: float = 0.0
+
+
+PRESETS: Mapping[Quality, Preset] = {
+    "draft": Preset(3, (0.0, 0.3)),  # 1 step of two branches and 2 of one: 4 evaluations of a branch
+    "standard": Preset(7, (0.0, 0.4)),  # 3 and 4: 10
+    "best": Preset(30, (0.0, 1.0)),  # 30 and none: 60
+}
