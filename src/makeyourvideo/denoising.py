@@ -11,8 +11,9 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from makeyourvideo.errors import InputError
 from makeyourvideo.framing import Framing
+from makeyourvideo.memory import LAVISH, Thrift
 from makeyourvideo.models.autoencoder import decode, spatial_factor
-from makeyourvideo.models.unet import VideoUNet
+from makeyourvideo.models.unet import SLICE_BYTES, VideoUNet
 from makeyourvideo.planning import Plan
 from makeyourvideo.sampling import (
     Predict,
@@ -34,6 +35,9 @@ from makeyourvideo.sampling import (
 )
 from makeyourvideo.structure.depth import DepthClip
 
+DECODED_TOGETHER = 32
+"""Frames that are there as floating-point numbers at once when a whole video is decoded."""
+
 Around = Callable[[Predict, int], Predict]
 
 
@@ -49,6 +53,13 @@ class DenoisingPipeline(DiffusionPipeline):
     text_encoder: CLIPTextModel
     tokenizer: CLIPTokenizer
     scheduler: Any
+    thrift: Thrift = LAVISH
+
+    def save_memory(self, thrift: Thrift) -> None:
+        """From now on hold less at once; to hand freed memory back is up to the process."""
+        self.thrift = thrift
+        self.unet.slice_bytes = thrift.slice_bytes or SLICE_BYTES
+        self.vae.use_tiling = thrift.tiled
 
     @torch.no_grad()
     def denoise(
@@ -169,7 +180,10 @@ class DenoisingPipeline(DiffusionPipeline):
 
         def predict(latents: Tensor, timesteps: Tensor) -> Tensor:
             conditioned = torch.cat([latents.to(depth.dtype), depth], dim=1)
-            return self.unet(conditioned, timesteps, embeds).sample.to(latents.dtype)
+            size = 1 if self.thrift.clips_apart else len(conditioned)
+            given = zip(conditioned.split(size), timesteps.split(size), embeds.split(size), strict=True)
+            answers = [self.unet(*part).sample for part in given]
+            return torch.cat(answers).to(latents.dtype) if len(answers) > 1 else answers[0].to(latents.dtype)
 
         return guided(predict, plan.guidance_scale) if plan.guided else predict
 
@@ -192,7 +206,7 @@ class DenoisingPipeline(DiffusionPipeline):
     @torch.no_grad()
     def decode_latents(self, latents: Tensor, framing: Framing) -> Tensor:
         """Frames `(batch, frames, 3, height, width)` in [0, 1], cropped to the size asked for."""
-        frames = decode(self.vae, latents.to(self.vae.dtype))
+        frames = decode(self.vae, latents.to(self.vae.dtype), self.thrift.decoded_frames)
         frames = frames[..., : framing.height, : framing.width].transpose(1, 2)
         return (frames.float() / 2 + 0.5).clamp(0, 1)
 

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from makeyourvideo.denoising import Around
+from makeyourvideo.denoising import DECODED_TOGETHER, Around
 from makeyourvideo.drift.meter import LEAST_FRAMES, DriftMeter, DriftReport
 from makeyourvideo.job import Job
 from makeyourvideo.kept_work import KeptWork, remove
@@ -91,7 +91,12 @@ def make_at_once(pipe: MakeYourVideoPipeline, job: Job, kept: KeptWork, clock: C
     for event in pipe.denoise([job.plan], [job.depth], [_seeded(job.settings.seed)], around):
         yield event
     yield clock.begins("decoding")
-    (frames,) = to_uint8(pipe.decode_latents(event.latents, job.plan.framing))
+    frames = np.concatenate(
+        [
+            to_uint8(pipe.decode_latents(part, job.plan.framing))[0]
+            for part in event.latents.split(DECODED_TOGETHER, dim=2)
+        ]
+    )
     meter = _meter(job)
     if meter:
         meter.add(frames)

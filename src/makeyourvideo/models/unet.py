@@ -18,6 +18,9 @@ from makeyourvideo.models.levels import Clip, DownLevel, LayerOptions, MiddleLev
 from makeyourvideo.models.spatial import zeroed
 from makeyourvideo.models.temporal import TemporalLayer
 
+SLICE_BYTES = 2**25
+"""What a layer may hold at once, unless it is told otherwise: the fastest."""
+
 
 @dataclass
 class VideoUNetOutput(BaseOutput):
@@ -84,7 +87,7 @@ class VideoUNet(ModelMixin, ConfigMixin):
     ) -> None:
         super().__init__()
         self.temporal_enabled = True
-        self.slice_bytes = 2**25
+        self.slice_bytes = SLICE_BYTES
         widths = list(block_out_channels)
         head_dims = _head_dims(widths, attention_levels, attention_head_dim)
         options = LayerOptions(
