@@ -32,7 +32,10 @@ CODE_BYTES = 40 * 10**6
 """Kernels that are only read from the disk, or made, when they are first used."""
 
 ENCODER_BYTES = 40 * 10**6
-"""What the video's encoder and the drift report hold when the frames are written."""
+"""What the video's encoder and the drift report hold."""
+
+CAUTION = 1.03
+"""How far below a limit the estimate must lie."""
 
 
 @dataclass(frozen=True)
@@ -80,11 +83,14 @@ def estimate_memory(
         skeleton.decode_latents(latents[:, :, :DECODED_TOGETHER], plan.framing)
     framing, frames = plan.framing, latents.shape[2]
     pictures = 2 * 3 * frames * framing.height * framing.width
+    at_work = max(denoising.peak, decoding.peak + pictures)
+    if plan.windows:  # which are encoded as they come
+        at_work += ENCODER_BYTES
     return Memory(
         in_use=in_use,
         weights=sum(4 * weight.numel() for weight in weights),
         mapped=max(_converted_bytes(folder / part) for part in NETWORKS),
-        activations=max(denoising.peak, decoding.peak + pictures, pictures + ENCODER_BYTES),
+        activations=max(at_work, pictures + ENCODER_BYTES),
     )
 
 
@@ -118,7 +124,8 @@ def choose_rung(
     peaks: list[int] = []
     for thrift in LADDER:
         # what it takes to estimate is in use by then, too
-        peaks.append(estimate_memory(skeleton, plan, depth, folder, thrift, resident_bytes()).peak)
+        estimate = estimate_memory(skeleton, plan, depth, folder, thrift, resident_bytes())
+        peaks.append(int(estimate.peak * CAUTION))
         if peaks[-1] <= limit:
             return len(peaks) - 1
     shorter = "a smaller --window" if plan.windows else "--stream"

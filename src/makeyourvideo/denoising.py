@@ -35,7 +35,7 @@ from makeyourvideo.sampling import (
 )
 from makeyourvideo.structure.depth import DepthClip
 
-DECODED_TOGETHER = 32
+DECODED_TOGETHER = 8
 """Frames that are there as floating-point numbers at once when a whole video is decoded."""
 
 Around = Callable[[Predict, int], Predict]
@@ -208,7 +208,7 @@ class DenoisingPipeline(DiffusionPipeline):
         """Frames `(batch, frames, 3, height, width)` in [0, 1], cropped to the size asked for."""
         frames = decode(self.vae, latents.to(self.vae.dtype), self.thrift.decoded_frames)
         frames = frames[..., : framing.height, : framing.width].transpose(1, 2)
-        return (frames.float() / 2 + 0.5).clamp(0, 1)
+        return frames.float().div_(2).add_(0.5).clamp_(0, 1)  # in place: they are nobody else's
 
     @property
     def size_multiple(self) -> int:

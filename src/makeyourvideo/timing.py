@@ -89,6 +89,7 @@ class Layers:
         self._counts[key] += 1
         self._calls.setdefault(key, _Call(module, *given))
 
+    @torch.inference_mode()
     def seconds(self) -> float:
         """Run each once or twice with made-up weights; all of them together."""
         return sum(self._counts[key] * _seconds_of(call) for key, call in self._calls.items())
@@ -99,8 +100,7 @@ def estimate_seconds(job: Job) -> float:
     before = torch.get_num_threads()
     torch.set_num_threads(job.settings.threads or before)
     try:
-        with torch.inference_mode():
-            return _process_age() + _loading(job.model_folder) + _computing(job) + _writing(job)
+        return _process_age() + _loading(job.model_folder) + _computing(job) + _writing(job)
     finally:
         torch.set_num_threads(before)
 
@@ -159,7 +159,7 @@ def _whole_layers(module: nn.Module) -> Iterator[nn.Module]:
 
 
 def _seconds_of(call: _Call) -> float:
-    layer = copy.deepcopy(call.module).to_empty(device="cpu").eval()
+    layer = copy.deepcopy(call.module).to_empty(device="cpu").requires_grad_(False).eval()
     for tensor in (*layer.parameters(), *layer.buffers()):
         tensor.fill_(0.01 if tensor.is_floating_point() else 1)  # neither denormal nor endless
     args, kwargs = tree_map_only(_Like, _Like.filled, (call.args, call.kwargs))
