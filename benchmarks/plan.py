@@ -20,6 +20,7 @@ CASES = {
     "128 frames": ["--num-frames", "128", "--steps", "4"],
     "16 at 192x192": ["--num-frames", "16", "--height", "192", "--width", "192"],
     "160 streamed": ["--num-frames", "160", "--steps", "2"],
+    "128, 960 MB": ["--num-frames", "128", "--steps", "4", "--memory-limit", "960MB"],
     "16, limited": ["--num-frames", "16", "--memory-limit", "LEAST"],
     "128, limited": ["--num-frames", "128", "--steps", "4", "--memory-limit", "LEAST"],
 }

@@ -171,21 +171,21 @@ def test_half_precision_weights_are_mapped_and_never_copied_twice(dtype: str, co
 
 def test_every_layer_is_timed_as_often_as_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     measured = []
-    monkeypatch.setattr(timing, "_seconds_of", lambda call: measured.append(call) or 1.0)
+    monkeypatch.setattr(timing, "_seconds_of", lambda call: measured.append(call) or (1.5, 1.0))
     layers, linear = Layers(), torch.nn.Linear(3, 3)
     network = torch.nn.Sequential(linear, torch.nn.Linear(3, 3), torch.nn.Linear(3, 5))
     with layers.recorded(network):
         network(torch.ones(2, 3))
         linear(torch.ones(7, 3))
     network(torch.ones(2, 3))  # not noted any more
-    assert layers.seconds() == 4
+    assert layers.seconds() == (4, 1.5)
     assert len(measured) == 3
 
 
 def test_time_is_in_proportion_to_steps_and_frames(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(timing, "_seconds_of", lambda _: 1.0)
+    monkeypatch.setattr(timing, "_seconds_of", lambda _: (1.0, 1.0))
     monkeypatch.setattr(timing, "MEASURED_FRAMES", 4)
 
     def computing(**changed: int) -> float:
@@ -204,4 +204,4 @@ def test_a_layer_really_runs() -> None:
         linear = torch.nn.Linear(64, 64)
     with layers.recorded(linear):
         linear(torch.ones(2, 64, device="meta"))
-    assert 0 < layers.seconds() < 1
+    assert 0 < layers.seconds()[0] < 1

@@ -15,19 +15,19 @@ class Thrift:
     """What is done to hold less at once; all but tiles change results by no more than rounding.
 
     Attributes:
-        hands_back: whether freed memory goes back to the system at once. The C library keeps it in a heap
-            instead, which costs no time but is scattered after a while.
         slice_bytes: what a layer of the network may hold at once, see `VideoUNet`; None is the fastest.
         clips_apart: whether the network is given one clip at a time: the samples of a batch and the two
             branches of guidance one after the other.
         decoded_frames: how many frames the autoencoder decodes at once.
+        hands_back: whether freed memory goes back to the system at once, which takes time. The C library
+            keeps it in a heap instead, which is scattered after a while.
         tiled: whether it decodes large frames in overlapping tiles.
     """
 
-    hands_back: bool = False
     slice_bytes: int | None = None
     clips_apart: bool = False
     decoded_frames: int = 4
+    hands_back: bool = False
     tiled: bool = False
 
 
@@ -35,11 +35,11 @@ LAVISH = Thrift()
 
 LADDER = (
     LAVISH,
-    Thrift(hands_back=True),
-    Thrift(hands_back=True, slice_bytes=2**23),
-    Thrift(hands_back=True, slice_bytes=2**23, clips_apart=True),
-    Thrift(hands_back=True, slice_bytes=2**21, clips_apart=True, decoded_frames=1),
-    Thrift(hands_back=True, slice_bytes=2**19, clips_apart=True, decoded_frames=1, tiled=True),
+    Thrift(slice_bytes=2**23),
+    Thrift(slice_bytes=2**23, clips_apart=True),
+    Thrift(slice_bytes=2**21, clips_apart=True, decoded_frames=1),
+    Thrift(slice_bytes=2**21, clips_apart=True, decoded_frames=1, hands_back=True),
+    Thrift(slice_bytes=2**19, clips_apart=True, decoded_frames=1, hands_back=True, tiled=True),
 )
 """From the fastest to the smallest."""
 

@@ -19,6 +19,7 @@ from makeyourvideo.cost import evaluate_once
 from makeyourvideo.job import Job
 from makeyourvideo.manifest import fingerprint
 from makeyourvideo.media import write_video
+from makeyourvideo.memory import hand_back_freed_memory
 from makeyourvideo.model_folder import NETWORKS, load_network
 from makeyourvideo.models import spatial, temporal
 from makeyourvideo.run import seen_depth
@@ -90,15 +91,22 @@ class Layers:
         self._calls.setdefault(key, _Call(module, *given))
 
     @torch.inference_mode()
-    def seconds(self) -> float:
-        """Run each once or twice with made-up weights; all of them together."""
-        return sum(self._counts[key] * _seconds_of(call) for key, call in self._calls.items())
+    def seconds(self) -> tuple[float, float]:
+        """Run each once or twice with made-up weights; all of them together, and what the first time adds."""
+        together = beginning = 0.0
+        for key, call in self._calls.items():
+            first, again = _seconds_of(call)
+            together += self._counts[key] * again
+            beginning += max(first - again, 0)
+        return together, beginning
 
 
 def estimate_seconds(job: Job) -> float:
     """How long the whole run takes from the start of the process, on as many threads as it uses."""
     before = torch.get_num_threads()
     torch.set_num_threads(job.settings.threads or before)
+    if job.thrift.hands_back:
+        hand_back_freed_memory()  # as the run will: it takes time
     try:
         return _process_age() + _loading(job.model_folder) + _computing(job) + _writing(job)
     finally:
@@ -115,12 +123,14 @@ def _computing(job: Job) -> float:
     decoded = latents[:, :, : job.thrift.decoded_frames]
     with vae.recorded(pipe.vae):
         pipe.decode_latents(decoded, plan.framing)
-    steps = plan.evaluations / len(seen)
-    return (
-        text.seconds()
-        + unet.seconds() * steps * sum(seen) / frames
-        + vae.seconds() * plan.num_frames / decoded.shape[2]
-    )
+    evaluations = plan.evaluations / len(seen) * sum(seen) / frames
+    decodings = plan.num_frames / decoded.shape[2]
+    parts = ((text, 1, 1), (unet, evaluations, len(set(seen))), (vae, decodings, 1))
+    seconds = 0.0
+    for layers, times, shapes in parts:
+        together, beginning = layers.seconds()
+        seconds += together * times + beginning * shapes
+    return seconds
 
 
 def _loading(folder: Path) -> float:
@@ -158,7 +168,8 @@ def _whole_layers(module: nn.Module) -> Iterator[nn.Module]:
         yield from _whole_layers(child)
 
 
-def _seconds_of(call: _Call) -> float:
+def _seconds_of(call: _Call) -> tuple[float, float]:
+    """The first time, for which kernels have to be made, and any other."""
     layer = copy.deepcopy(call.module).to_empty(device="cpu").requires_grad_(False).eval()
     for tensor in (*layer.parameters(), *layer.buffers()):
         tensor.fill_(0.01 if tensor.is_floating_point() else 1)  # neither denormal nor endless
@@ -170,7 +181,7 @@ def _seconds_of(call: _Call) -> float:
         return time.perf_counter() - start
 
     first = once()
-    return once() if first < PATIENCE else first
+    return (first, once()) if first < PATIENCE else (first, first)
 
 
 def _bytes_in(folder: Path) -> int:

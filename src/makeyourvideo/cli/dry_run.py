@@ -52,10 +52,10 @@ def _thrift_text(thrift: Thrift) -> str:
     if thrift == LAVISH:
         return "nothing"
     said = {
-        "freed memory handed back at once": thrift.hands_back,
         f"layers in slices of {(thrift.slice_bytes or 0) / 2**20:g} MB": thrift.slice_bytes is not None,
         "branches of guidance apart": thrift.clips_apart,
         "single frames decoded": thrift.decoded_frames == 1,
+        "freed memory handed back at once": thrift.hands_back,
         "in tiles": thrift.tiled,
     }
     return ", ".join(text for text, is_so in said.items() if is_so)
