@@ -13,6 +13,7 @@ FOUNDATION = {"errors", "outputs", "media"}
 PIPELINE = {
     "presets", "framing", "settings", "sources", "depth_job", "planning", "denoising", "pipeline_output",
     "model_folder", "pipeline", "manifest", "job", "kept_work", "making", "run", "replay", "cost",
+    "memory", "timing",
 }  # fmt: skip
 BELOW = {"structure", "models", "sampling", "pictures", "drift"}
 ANYTHING = None

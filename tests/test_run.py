@@ -11,7 +11,6 @@ import torch
 
 from followed_run import finish
 from makeyourvideo import run as run_module
-from makeyourvideo.cost import Cost, estimate_cost
 from makeyourvideo.errors import InputError
 from makeyourvideo.job import Job, prepare
 from makeyourvideo.making import Stage
@@ -88,6 +87,8 @@ def test_video_manifest_and_strip_stand_side_by_side(job: Job, tmp_path: Path) -
         "seed": 3,
         "fps": 6.0,
         "threads": torch.get_num_threads(),
+        "memory_limit": None,
+        "memory_rung": None,
         "stream": False,
         "window": None,
         "context": 16,
@@ -228,33 +229,3 @@ def test_warnings_and_notes_end_in_the_manifest(model_folder: Path, tmp_path: Pa
     assert finished.manifest.notes == (*job.warnings, *job.plan.notes)
     assert any("eta has no effect" in note for note in finished.manifest.notes)
     assert finished.manifest.settings.eta is None
-
-
-def test_the_cost_is_counted_without_weights(
-    job: Job, settings: Settings, pipe: MakeYourVideoPipeline
-) -> None:
-    cost = estimate_cost(job.skeleton, job.plan, job.depth)
-    networks = (pipe.unet, pipe.vae, pipe.text_encoder)
-    assert cost.weight_bytes == sum(4 * p.numel() for network in networks for p in network.parameters())
-    twice = prepare(settings.model_copy(update={"num_inference_steps": 6}))
-    larger = prepare(settings.model_copy(update={"height": 64, "width": 64}))
-    longer = estimate_cost(twice.skeleton, twice.plan, twice.depth)
-    wider = estimate_cost(larger.skeleton, larger.plan, larger.depth)
-    assert 1.5 < longer.flops / cost.flops < 2
-    assert longer.activation_bytes == pytest.approx(cost.activation_bytes, rel=0.001)
-    assert 3 < wider.flops / cost.flops < 5
-    assert 3 < wider.activation_bytes / cost.activation_bytes < 5
-    assert cost.seconds(1e9) == pytest.approx(cost.flops / 0.45e9)
-
-
-def test_evaluations_without_guidance_cost_half(settings: Settings) -> None:
-    def cost(**asked: object) -> Cost:
-        job = prepare(settings.model_copy(update=asked))
-        return estimate_cost(job.skeleton, job.plan, job.depth)
-
-    whole, unguided = cost(), cost(guidance_scale=1.0)
-    for interval, guided in (((0.0, 0.4), 1), ((0.6, 1.0), 2), ((0.9, 1.0), 1)):
-        some = cost(guidance_interval=interval)
-        assert some.activation_bytes == whole.activation_bytes
-        share = (some.flops - unguided.flops) / (whole.flops - unguided.flops)
-        assert share == pytest.approx(guided / 3, rel=1e-4)

@@ -1,92 +1,165 @@
-"""Time and memory of a run before it starts: the real code on tensors that have no contents."""
+"""Memory of a run before it starts: the real code on tensors that have no contents."""
 
-import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import safe_open
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import FlopCounterMode
 
+from makeyourvideo.denoising import DECODED_TOGETHER
+from makeyourvideo.errors import InputError
+from makeyourvideo.memory import LADDER, Thrift, resident_bytes, size_text
+from makeyourvideo.model_folder import NETWORKS
 from makeyourvideo.pipeline import MakeYourVideoPipeline
 from makeyourvideo.planning import Plan
 from makeyourvideo.sampling import WHOLE
 from makeyourvideo.structure.depth import DepthClip
 
-# Norms, activations, attention and small layers take their share: networks of 10 M to 1.6 G parameters
-# reached 0.35 to 0.53 of the rate of one convolution.
-NETWORK_EFFICIENCY = 0.45
+SCATTER = 1.8
+"""What the heap comes to over what is alive in it. A size measured, not derived: the bundled network
+with 16 to 128 frames came to 1.6 to 2.1."""
+
+LARGEST_IN_HEAP = 2**25
+"""Larger blocks are mapped and go back to the system when they are freed, whatever the C library does."""
+
+CODE_BYTES = 40 * 10**6
+"""Kernels that are only read from the disk, or made, when they are first used."""
+
+ENCODER_BYTES = 40 * 10**6
+"""What the video's encoder and the drift report hold."""
+
+CAUTION = 1.03
+"""How far below a limit the estimate must lie."""
 
 
 @dataclass(frozen=True)
-class Cost:
-    """An estimate for one run.
+class Memory:
+    """What a run is going to hold.
 
     Attributes:
-        weight_bytes: of all networks, in single precision.
-        activation_bytes: the most that is alive at once beside the weights.
-        flops: floating-point operations of the whole run.
+        in_use: by this process before it.
+        weights: of all networks, in single precision.
+        mapped: the file that weights are converted from, the largest.
+        activations: the most that is alive at once beside the weights, and what it is scattered over.
     """
 
-    weight_bytes: int
-    activation_bytes: int
-    flops: int
+    in_use: int
+    weights: int
+    mapped: int
+    activations: int
 
-    def seconds(self, flops_per_second: float) -> float:
-        """Time the run takes at the measured rate of one convolution."""
-        return self.flops / (flops_per_second * NETWORK_EFFICIENCY)
+    @property
+    def peak(self) -> int:
+        """The most that the process holds at any time."""
+        at_work = CODE_BYTES + self.activations
+        return max(resident_bytes("VmHWM"), self.in_use + self.weights + max(self.mapped, at_work))
 
 
-def estimate_cost(skeleton: MakeYourVideoPipeline, plan: Plan, depth: DepthClip) -> Cost:
-    """Run text encoder, one evaluation and decoder without weights, and count.
+def estimate_memory(
+    skeleton: MakeYourVideoPipeline, plan: Plan, depth: DepthClip, folder: Path, thrift: Thrift, in_use: int
+) -> Memory:
+    """Run one evaluation and the decoder without weights, and add up what is alive.
 
     Args:
         skeleton: from `MakeYourVideoPipeline.without_weights`.
-        plan: what is going to be run.
+        plan: what is going to be run; of a streamed run the largest window is counted, at which the memory
+            stays.
         depth: the clip it was planned for.
-
-    Of a streamed run the largest window is counted, at which the memory stays.
+        folder: of the model.
+        thrift: what is done to hold less.
+        in_use: what the process holds before.
     """
     networks: list[nn.Module] = [skeleton.text_encoder, skeleton.unet, skeleton.vae]
     weights = [parameter for network in networks for parameter in network.parameters()]
-
-    frames = max((len(window.seen) for window in plan.windows), default=plan.num_frames)
-    at_once = replace(plan, frame_indices=plan.frame_indices[:frames], windows=(), guidance_interval=WHOLE)
-
-    def denoise_once() -> Tensor:
-        return next(skeleton.denoise([at_once], [depth], [torch.Generator()])).latents
-
-    latents, denoise_flops, denoise_bytes = _count(denoise_once, weights)
-    _, decode_flops, decode_bytes = _count(lambda: skeleton.decode_latents(latents, plan.framing), weights)
-    return Cost(
-        weight_bytes=sum(4 * weight.numel() for weight in weights),
-        activation_bytes=max(denoise_bytes, decode_bytes),
-        flops=denoise_flops * plan.branch_evaluations // max(plan.branches)
-        + decode_flops * plan.num_frames // frames,
+    with _LiveBytes(weights, 1 if thrift.hands_back else SCATTER) as denoising:
+        latents = evaluate_once(skeleton, plan, depth, thrift)
+    with torch.no_grad(), _LiveBytes(weights, 1 if thrift.hands_back else SCATTER) as decoding:
+        skeleton.decode_latents(latents[:, :, :DECODED_TOGETHER], plan.framing)
+    framing, frames = plan.framing, latents.shape[2]
+    pictures = 2 * 3 * frames * framing.height * framing.width
+    at_work = max(denoising.peak, decoding.peak + pictures)
+    if plan.windows:  # which are encoded as they come
+        at_work += ENCODER_BYTES
+    return Memory(
+        in_use=in_use,
+        weights=sum(4 * weight.numel() for weight in weights),
+        mapped=max(_converted_bytes(folder / part) for part in NETWORKS),
+        activations=max(at_work, pictures + ENCODER_BYTES),
     )
 
 
-def measured_flops_per_second() -> float:
-    """What this machine sustains in one convolution of common size, other work on it included."""
-    channels, side, frames = 192, 16, 32
-    weight = torch.randn(channels, channels, 3, 3).contiguous(memory_format=torch.channels_last)
-    hidden = torch.randn(frames, channels, side, side).contiguous(memory_format=torch.channels_last)
-    repeats, start = 0, time.perf_counter()
-    while time.perf_counter() - start < 0.3:
-        nn.functional.conv2d(hidden, weight, padding=1)
-        repeats += 1
-    return repeats * 2 * frames * side**2 * 9 * channels**2 / (time.perf_counter() - start)
+@torch.no_grad()
+def evaluate_once(
+    skeleton: MakeYourVideoPipeline, plan: Plan, depth: DepthClip, thrift: Thrift, frames: int | None = None
+) -> Tensor:
+    """The network asked once, guided if it ever is, about all frames it ever sees at once, or so many."""
+    most = max((len(window.seen) for window in plan.windows), default=plan.num_frames)
+    frames = min(most, frames or most)
+    at_once = replace(plan, frame_indices=plan.frame_indices[:frames], windows=(), guidance_interval=WHOLE)
+    if at_once.depth_mask is not None:
+        at_once = replace(at_once, depth_mask=at_once.depth_mask[:frames])
+    skeleton.save_memory(thrift)
+    with _Fused():
+        return next(skeleton.denoise([at_once], [depth], [torch.Generator()])).latents
 
 
-def _count(work: Callable[[], Tensor], weights: Iterable[Tensor]) -> tuple[Tensor, int, int]:
-    """The result of `work`, its floating-point operations, and the most bytes its tensors held at once."""
-    with torch.no_grad(), FlopCounterMode(display=False) as counter, _LiveBytes(weights) as memory:
-        result = work()
-    return result, counter.get_total_flops(), memory.peak
+def choose_rung(
+    skeleton: MakeYourVideoPipeline, plan: Plan, depth: DepthClip, folder: Path, limit: int
+) -> int:
+    """The first rung of `LADDER` on which a run stays below a limit.
+
+    Args:
+        skeleton, plan, depth, folder: as for `estimate_memory`.
+        limit: bytes that the whole process may hold.
+
+    Raises:
+        InputError: not even the smallest does.
+    """
+    peaks: list[int] = []
+    for thrift in LADDER:
+        # what it takes to estimate is in use by then, too
+        estimate = estimate_memory(skeleton, plan, depth, folder, thrift, resident_bytes())
+        peaks.append(int(estimate.peak * CAUTION))
+        if peaks[-1] <= limit:
+            return len(peaks) - 1
+    shorter = "a smaller --window" if plan.windows else "--stream"
+    least = -(-min(peaks) // 10**7) * 10**7
+    raise InputError(
+        "memory_limit",
+        f"at least {least // 10**6} MB (less with {shorter} or a smaller size)",
+        size_text(limit),
+    )
+
+
+def _converted_bytes(folder: Path) -> int:
+    """The size of a part's weights, unless they are held as they lie on the disk."""
+    files = sorted(folder.glob("*.safetensors"))
+    converted = 0
+    for file in files:
+        with safe_open(file, "pt") as tensors:
+            names = list(tensors.keys())
+            if names and tensors.get_slice(names[0]).get_dtype() != "F32":
+                converted += file.stat().st_size
+    return converted
+
+
+class _Fused(TorchFunctionMode):
+    """Attention as processors compute it: the weights never lie in memory, as they would on meta tensors."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        del types
+        if func is torch.nn.functional.scaled_dot_product_attention:
+            return torch.empty_like(args[0])
+        return func(*args, **(kwargs or {}))
 
 
 class _LiveBytes(TorchDispatchMode):
@@ -94,11 +167,13 @@ class _LiveBytes(TorchDispatchMode):
 
     Args:
         apart: tensors that do not count, nor do views of them.
+        scatter: what a byte in the heap counts for.
     """
 
-    def __init__(self, apart: Iterable[Tensor]) -> None:
+    def __init__(self, apart: Iterable[Tensor], scatter: float) -> None:
         super().__init__()
         self.peak = 0
+        self._sum, self._scatter = 0, scatter
         self._apart = {tensor.untyped_storage()._cdata for tensor in apart}
         self._live: dict[int, int] = {}
 
@@ -115,6 +190,11 @@ class _LiveBytes(TorchDispatchMode):
     def _watch(self, storage: torch.UntypedStorage) -> None:
         address = storage._cdata
         if address not in self._live and address not in self._apart:
-            self._live[address] = storage.nbytes()
-            weakref.finalize(storage, self._live.pop, address, None)
-            self.peak = max(self.peak, sum(self._live.values()))
+            size = storage.nbytes()
+            self._live[address] = size if size > LARGEST_IN_HEAP else int(self._scatter * size)
+            self._sum += self._live[address]
+            weakref.finalize(storage, self._forget, address)
+            self.peak = max(self.peak, self._sum)
+
+    def _forget(self, address: int) -> None:
+        self._sum -= self._live.pop(address)

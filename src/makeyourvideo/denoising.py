@@ -11,8 +11,9 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from makeyourvideo.errors import InputError
 from makeyourvideo.framing import Framing
+from makeyourvideo.memory import LAVISH, Thrift
 from makeyourvideo.models.autoencoder import decode, spatial_factor
-from makeyourvideo.models.unet import VideoUNet
+from makeyourvideo.models.unet import SLICE_BYTES, VideoUNet
 from makeyourvideo.planning import Plan
 from makeyourvideo.sampling import (
     Predict,
@@ -34,6 +35,9 @@ from makeyourvideo.sampling import (
 )
 from makeyourvideo.structure.depth import DepthClip
 
+DECODED_TOGETHER = 8
+"""Frames that are there as floating-point numbers at once when a whole video is decoded."""
+
 Around = Callable[[Predict, int], Predict]
 
 
@@ -49,6 +53,13 @@ class DenoisingPipeline(DiffusionPipeline):
     text_encoder: CLIPTextModel
     tokenizer: CLIPTokenizer
     scheduler: Any
+    thrift: Thrift = LAVISH
+
+    def save_memory(self, thrift: Thrift) -> None:
+        """From now on hold less at once; to hand freed memory back is up to the process."""
+        self.thrift = thrift
+        self.unet.slice_bytes = thrift.slice_bytes or SLICE_BYTES
+        self.vae.use_tiling = thrift.tiled
 
     @torch.no_grad()
     def denoise(
@@ -170,7 +181,10 @@ class DenoisingPipeline(DiffusionPipeline):
         def predict(latents: Tensor, timesteps: Tensor) -> Tensor:
             asked = slice(-len(latents), None)  # all, or the conditional half alone
             conditioned = torch.cat([latents.to(depth.dtype), depth[asked]], dim=1)
-            return self.unet(conditioned, timesteps, embeds[asked]).sample.to(latents.dtype)
+            size = 1 if self.thrift.clips_apart else len(conditioned)
+            given = (whole.split(size) for whole in (conditioned, timesteps, embeds[asked]))
+            answers = [self.unet(*part).sample for part in zip(*given, strict=True)]
+            return torch.cat(answers).to(latents.dtype) if len(answers) > 1 else answers[0].to(latents.dtype)
 
         if not plan.guided:
             return predict
@@ -197,9 +211,9 @@ class DenoisingPipeline(DiffusionPipeline):
     @torch.no_grad()
     def decode_latents(self, latents: Tensor, framing: Framing) -> Tensor:
         """Frames `(batch, frames, 3, height, width)` in [0, 1], cropped to the size asked for."""
-        frames = decode(self.vae, latents.to(self.vae.dtype))
+        frames = decode(self.vae, latents.to(self.vae.dtype), self.thrift.decoded_frames)
         frames = frames[..., : framing.height, : framing.width].transpose(1, 2)
-        return (frames.float() / 2 + 0.5).clamp(0, 1)
+        return frames.float().div_(2).add_(0.5).clamp_(0, 1)  # in place: they are nobody else's
 
     @property
     def size_multiple(self) -> int:

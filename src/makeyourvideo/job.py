@@ -9,7 +9,9 @@ from typing import Any
 
 import torch
 
+from makeyourvideo.cost import choose_rung
 from makeyourvideo.errors import naming_files, unreadable_unless
+from makeyourvideo.memory import LADDER, LAVISH, Thrift, resident_bytes
 from makeyourvideo.model_folder import unknown_words
 from makeyourvideo.pipeline import BUNDLED_MODEL, MakeYourVideoPipeline
 from makeyourvideo.planning import WINDOW, Plan, is_streamed
@@ -31,6 +33,7 @@ class Job:
         plan: what the pipeline will do.
         skeleton: the pipeline without weights.
         warnings: what was odd about the inputs, a sentence each.
+        memory_in_use: what this process held when the job was settled.
         scratch: where the depth of a streamed run lies; it is gone when the job is.
     """
 
@@ -39,12 +42,18 @@ class Job:
     plan: Plan
     skeleton: MakeYourVideoPipeline
     warnings: tuple[str, ...]
+    memory_in_use: int = 0
     scratch: TemporaryDirectory[str] | None = field(default=None, compare=False, repr=False)
 
     @property
     def model_folder(self) -> Path:
         """Where the weights are."""
         return self.settings.model or BUNDLED_MODEL
+
+    @property
+    def thrift(self) -> Thrift:
+        """What is done to hold less at once."""
+        return LAVISH if self.settings.memory_rung is None else LADDER[self.settings.memory_rung]
 
     @property
     def fps(self) -> float:
@@ -87,7 +96,8 @@ def prepare(settings: Settings, *, estimate: bool = True) -> Job:
         source = settings.depth or settings.video or settings.scene
         with naming_files({"num_frames": source, "depth_mask": settings.depth_mask}):
             plan = pipe.plan(settings.prompt, depth, settings.negative_prompt, options, mask)
-        plan = replace(plan, notes=(*notes, *plan.notes))
+        rung, memory_notes = _memory_rung(settings, pipe, plan, depth)
+        plan = replace(plan, notes=(*notes, *plan.notes, *memory_notes))
     filled_in: dict[str, Any] = {
         "num_frames": plan.num_frames,
         "height": plan.framing.height,
@@ -105,10 +115,24 @@ def prepare(settings: Settings, *, estimate: bool = True) -> Job:
         "context": pipe.unet.config.causal_window if settings.context is None else settings.context,
         "fps": fps,
         "threads": settings.threads or torch.get_num_threads(),
+        "memory_rung": rung,
     }
     seen = tuple(dict.fromkeys(str(warning.message) for warning in caught))
     filled = anchored(settings, Path()).model_copy(update=filled_in)
-    return Job(filled, depth, plan, pipe, seen, scratch)
+    return Job(filled, depth, plan, pipe, seen, resident_bytes(), scratch)
+
+
+def _memory_rung(
+    settings: Settings, skeleton: MakeYourVideoPipeline, plan: Plan, depth: DepthClip
+) -> tuple[int | None, list[str]]:
+    """How far down the ladder a memory limit, if there is one, takes a run, and what there is to say."""
+    rung = settings.memory_rung  # of a video that is made again: the same one, for the same bytes
+    if rung is None and settings.memory_limit is not None:
+        folder = settings.model or BUNDLED_MODEL
+        rung = choose_rung(skeleton, plan, depth, folder, settings.memory_limit)
+    if rung is None or not LADDER[rung].tiled:
+        return rung, []
+    return rung, ["frames are decoded in tiles for the memory limit's sake, which changes them a little"]
 
 
 def _tell_unknown_words(settings: Settings) -> None:

@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from makeyourvideo.denoising import Around
+from makeyourvideo.denoising import DECODED_TOGETHER, Around
 from makeyourvideo.drift.meter import LEAST_FRAMES, DriftMeter, DriftReport
+from makeyourvideo.framing import Framing
 from makeyourvideo.job import Job
 from makeyourvideo.kept_work import KeptWork, remove
 from makeyourvideo.media import Frames, growing_video
@@ -91,7 +92,7 @@ def make_at_once(pipe: MakeYourVideoPipeline, job: Job, kept: KeptWork, clock: C
     for event in pipe.denoise([job.plan], [job.depth], [_seeded(job.settings.seed)], around):
         yield event
     yield clock.begins("decoding")
-    (frames,) = to_uint8(pipe.decode_latents(event.latents, job.plan.framing))
+    frames = _decoded(pipe, event.latents, job.plan.framing)
     meter = _meter(job)
     if meter:
         meter.add(frames)
@@ -191,11 +192,16 @@ class _Reel:
         self.meter = _meter(job)
 
     def decoded(self, frames: range, latents: Tensor) -> Frames:
-        (decoded,) = to_uint8(self._pipe.decode_latents(latents.to(self._pipe.device), self._framing))
+        decoded = _decoded(self._pipe, latents.to(self._pipe.device), self._framing)
         if self.meter:
             self.meter.add(decoded)
         self.shown += [decoded[frame - frames.start].copy() for frame in self._wanted if frame in frames]
         return decoded
+
+
+def _decoded(pipe: MakeYourVideoPipeline, latents: Tensor, framing: Framing) -> Frames:
+    parts = latents.split(DECODED_TOGETHER, dim=2)
+    return np.concatenate([to_uint8(pipe.decode_latents(part, framing))[0] for part in parts])
 
 
 def _seeded(seed: int) -> torch.Generator:

@@ -26,6 +26,7 @@ from makeyourvideo.making import (
 )
 from makeyourvideo.manifest import Manifest, current_versions, fingerprint
 from makeyourvideo.media import Frames, check_video_path, write_image, write_video
+from makeyourvideo.memory import hand_back_freed_memory
 from makeyourvideo.outputs import check_free, one_line_if_full, written_together
 from makeyourvideo.pictures import drawn_values, strip
 from makeyourvideo.pipeline import MakeYourVideoPipeline
@@ -91,11 +92,14 @@ def run(
     files = check_outputs(output, force, preview, bool(job.plan.windows), is_watched(job))
     clock = Clock()
     with _threads(job.settings.threads):
+        if job.thrift.hands_back:
+            hand_back_freed_memory()
         yield clock.begins("loading the model")
         inputs_sha256 = _inputs_sha256(job)
         kept = KeptWork(output, _what_decides(job, inputs_sha256, earlier), len(job.plan.windows))
         if pipe is None:
             pipe = MakeYourVideoPipeline.from_pretrained(job.model_folder, depth_estimator=None)
+        pipe.save_memory(job.thrift)
         with one_line_if_full(output):
             if job.plan.windows:
                 made = yield from make_in_windows(pipe, job, kept, clock, earlier)

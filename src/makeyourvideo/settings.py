@@ -5,10 +5,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from makeyourvideo.errors import InputError
+from makeyourvideo.memory import LADDER, parse_size
 from makeyourvideo.presets import PRESETS, Quality, TimestepSpacing
 from makeyourvideo.structure.convention import Kind
 from makeyourvideo.structure.depth import Normalization
@@ -26,6 +35,16 @@ BELONGS = {
     "depth_far": ("depth", "keyframes"),
 }
 """Settings that say something about some sources alone, with those."""
+
+
+def _to_size(given: object) -> object:
+    try:
+        return parse_size(given) if isinstance(given, str) else given
+    except ValueError as error:
+        raise PydanticCustomError("size", "a size such as 4GB or 500MB") from error
+
+
+Size = Annotated[int, BeforeValidator(_to_size), Field(gt=0)]
 
 PATHS = ("depth", "video", "scene", "depth_mask", "depth_curve", "model")
 
@@ -124,6 +143,8 @@ class Settings(Options):
         seed: of the noise.
         fps: frames a second of the written video.
         threads: processor threads; more or fewer may change the last bits of a result.
+        memory_limit: bytes that the process may hold, in text such as 4GB, too.
+        memory_rung: of `memory.LADDER`, chosen by the run to stay below.
         redone: windows of a streamed video that are made again after all, in this order, each with the seed
             of its noise.
     """
@@ -148,6 +169,8 @@ class Settings(Options):
     seed: int = Field(0, ge=0, lt=2**63)
     fps: float | None = Field(None, gt=0, le=1000, allow_inf_nan=False)
     threads: int | None = Field(None, ge=1)
+    memory_limit: Size | None = None
+    memory_rung: int | None = Field(None, ge=0, lt=len(LADDER))
     redone: tuple[tuple[int, int], ...] = ()
 
     @model_validator(mode="after")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -141,9 +142,29 @@ def test_a_dry_run_says_what_would_happen_and_writes_nothing(
     assert facts["sampling"] == "HeunDiscreteScheduler, 3 steps, 5 evaluations"
     assert facts["memory"].startswith("about ")
     assert facts["memory"].endswith("(9 MB of it weights), estimated")
-    assert facts["time"].startswith("about 1 s on ")
+    assert re.match(r"about \d+ (s|min) on \d+ threads", facts["time"])
+    assert (facts["limit"], facts["saving"]) == ("none", "nothing")
     assert facts["files"] == "out.mp4, out.json, out.png"
     assert files() == set()
+
+
+def test_a_limited_run_says_what_it_saves_on_and_its_manifest_keeps_it(
+    command: Command, generate: list[object]
+) -> None:
+    limited = [*generate, "--memory-limit", "1MB", "-o", "out.mp4"]
+    refused = command(*limited, "--dry-run")
+    (line,) = refused.err.splitlines()
+    least = re.fullmatch(
+        r"makeyourvideo: memory_limit: expected at least (\d+) MB \(less with --stream .*\), found 1 MB", line
+    )
+    assert refused.code == 1
+    assert least, line
+    limited[limited.index("1MB")] = f"{int(least[1]) + 500}MB"
+    assert command(*limited).code == 0
+    kept = json.loads(Path("out.json").read_text())["settings"]
+    assert kept["memory_limit"] == (int(least[1]) + 500) * 10**6
+    assert kept["memory_rung"] == 0
+    assert command("replay", "out.json").out.splitlines()[-1] == "the same bytes as out.mp4"
 
 
 @pytest.mark.parametrize(

@@ -1,25 +1,22 @@
 """What a run would do, for `--dry-run`: sizes, steps, memory and time, without loading weights."""
 
-import resource
 from pathlib import Path
 
-import torch
-
-from makeyourvideo.cost import estimate_cost, measured_flops_per_second
+from makeyourvideo.cost import estimate_memory
 from makeyourvideo.job import Job
 from makeyourvideo.making import is_watched
+from makeyourvideo.memory import LAVISH, Thrift, size_text
 from makeyourvideo.planning import Plan
 from makeyourvideo.run import check_outputs
 from makeyourvideo.settings import SOURCES, Settings
+from makeyourvideo.timing import estimate_seconds
 
 
 def describe(job: Job, output: Path, force: bool) -> None:
     """Print the plan of a run and an estimate of its cost."""
     plan, framing, settings = job.plan, job.plan.framing, job.settings
-    cost = estimate_cost(job.skeleton, plan, job.depth)
-    torch.set_num_threads(settings.threads or torch.get_num_threads())
-    seconds = cost.seconds(measured_flops_per_second())
-    in_use = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    memory = estimate_memory(job.skeleton, plan, job.depth, job.model_folder, job.thrift, job.memory_in_use)
+    seconds = estimate_seconds(job)
     files = check_outputs(output, force, streamed=bool(plan.windows), watched=is_watched(job))
     shape = f"{job.depth.num_frames} frames of {job.depth.height}x{job.depth.width}"
     facts = {
@@ -34,8 +31,9 @@ def describe(job: Job, output: Path, force: bool) -> None:
         if plan.depth_normalization == "frame"
         else "over the clip",
         "depth strength": f"{plan.depth_strength:g}",
-        "memory": f"about {_size(in_use + cost.weight_bytes + cost.activation_bytes)} "
-        f"({_size(cost.weight_bytes)} of it weights), estimated",
+        "memory": f"about {size_text(memory.peak)} ({size_text(memory.weights)} of it weights), estimated",
+        "limit": "none" if settings.memory_limit is None else size_text(settings.memory_limit),
+        "saving": _thrift_text(job.thrift),
         "time": f"about {_duration(seconds)} on {settings.threads} threads, estimated",
         "files": ", ".join(map(str, files.values())),
     }
@@ -60,14 +58,23 @@ def _windows(plan: Plan) -> str:
     return f"{len(plan.windows)} of {len(plan.windows[0].made)} frames, up to {most} at once"
 
 
+def _thrift_text(thrift: Thrift) -> str:
+    if thrift == LAVISH:
+        return "nothing"
+    said = {
+        f"layers in slices of {(thrift.slice_bytes or 0) / 2**20:g} MB": thrift.slice_bytes is not None,
+        "branches of guidance apart": thrift.clips_apart,
+        "single frames decoded": thrift.decoded_frames == 1,
+        "freed memory handed back at once": thrift.hands_back,
+        "in tiles": thrift.tiled,
+    }
+    return ", ".join(text for text, is_so in said.items() if is_so)
+
+
 def source_of(settings: Settings) -> str:
     """Name what the structure comes from."""
     source = next(name for name in SOURCES if getattr(settings, name))
     return "keyframes" if source == "keyframes" else str(getattr(settings, source))
-
-
-def _size(count: float) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
 def _duration(seconds: float) -> str:

@@ -91,6 +91,9 @@ def generate(
     seed: Annotated[int, Option(help="Of the noise; the same seed makes the same video.")] = 0,
     fps: Annotated[float | None, Option(help="Frames a second of the video.")] = None,
     threads: Annotated[int | None, Option(help="Processor threads.")] = None,
+    memory_limit: Annotated[
+        str | None, Option(help="What the process may hold, such as 4GB; it works in smaller slices for it.")
+    ] = None,
     force: Annotated[bool, Option("--force", help="Replace existing results.")] = False,
     preview: Annotated[
         bool, Option("--preview", help="Also write the depth as the model sees it (NAME.depth.mp4).")
@@ -138,6 +141,7 @@ def generate(
         "seed": seed,
         "fps": fps,
         "threads": threads,
+        "memory_limit": memory_limit,
         "stream": stream,
         "window": window,
     }

@@ -11,6 +11,8 @@ from einops import rearrange
 from torch import Tensor
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
+from makeyourvideo.models.dense import by_frames
+
 
 def encode(vae: AutoencoderKL, frames: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Encode frames, drawing from the posterior by `generator` or, without one, taking its mean.
@@ -34,12 +36,11 @@ def decode(vae: AutoencoderKL, latents: Tensor, slice_size: int = 4) -> Tensor:
     """Decode latents `b c f h w` to frames `b 3 f H W` in [-1, 1], `slice_size` frames at a time."""
     latents = latents / vae.config.scaling_factor + (vae.config.shift_factor or 0.0)
     pictures = _channels_last(rearrange(latents, "b c f h w -> (b f) c h w"))
-    decoded = torch.cat(
-        [
-            pixel_shuffle(vae.decode(part).sample, patch_size(vae)).clamp(-1, 1)
-            for part in pictures.split(slice_size)
-        ]
-    )
+
+    def decode_slice(part: Tensor) -> Tensor:
+        return pixel_shuffle(vae.decode(part).sample, patch_size(vae)).clamp(-1, 1)
+
+    decoded = by_frames(decode_slice, min(slice_size, len(pictures)), pictures)
     return rearrange(decoded, "(b f) c h w -> b c f h w", f=latents.shape[2])
 
 

@@ -52,7 +52,7 @@ class FeedForward(nn.Module):
         return tokens
 
 
-def slice_size(hidden: Tensor, axis: int, widening: int, slice_bytes: int) -> int:
+def slice_size(hidden: Tensor, axis: int, widening: float, slice_bytes: int) -> int:
     """How many indices of `axis` a layer may take at once.
 
     Args:
@@ -65,18 +65,41 @@ def slice_size(hidden: Tensor, axis: int, widening: int, slice_bytes: int) -> in
     length = hidden.shape[axis]
     if torch.is_grad_enabled():
         return length
-    bytes_each = widening * hidden.numel() // length * hidden.element_size()
+    bytes_each = int(widening * hidden.numel() / length * hidden.element_size())
     return min(length, max(1, slice_bytes // bytes_each))
 
 
-def in_slices(layer: Callable[[Tensor], Tensor], tokens: Tensor, axis: int, slice_bytes: int) -> Tensor:
-    """`layer(tokens)`, for a transformer's layer that treats every index of `axis` alone, a slice at a time.
+def in_slices(
+    layer: Callable[[Tensor], Tensor], tokens: Tensor, axis: int, slice_bytes: int, widening: float = 8
+) -> Tensor:
+    """`layer(tokens)`, for a layer that treats every index of `axis` alone, a slice at a time.
 
-    Where there is more than one slice, they are written over `tokens`: the caller must be done with them.
+    Where there is more than one slice, they are written over `tokens`: the caller must be done with them. By
+    default the layer is a transformer's, whose feed-forward is eight times as wide before its gate.
     """
-    size = slice_size(tokens, axis, 8, slice_bytes)  # a feed-forward is eight times as wide before its gate
+    size = slice_size(tokens, axis, widening, slice_bytes)
     if size == tokens.shape[axis]:
         return layer(tokens)
     for part in tokens.split(size, axis):
         part.copy_(layer(part))
     return tokens
+
+
+def by_frames(layer: Callable[..., Tensor], size: int, *tensors: Tensor) -> Tensor:
+    """`layer(*tensors)`, for a layer that treats every index of the first axis alone, `size` at a time.
+
+    The results are written into one tensor as they come, so that they are never there twice.
+    """
+    length = len(tensors[0])
+    if size == length:
+        return layer(*tensors)
+    parts = zip(range(0, length, size), *(tensor.split(size) for tensor in tensors), strict=True)
+    whole: Tensor | None = None
+    for start, *part in parts:
+        result = layer(*part)
+        if whole is None:
+            shape, layout = (length, *result.shape[1:]), torch.channels_last
+            whole = torch.empty(shape, dtype=result.dtype, device=result.device, memory_format=layout)
+        whole[start : start + size] = result
+    assert whole is not None, "there is at least one slice"
+    return whole

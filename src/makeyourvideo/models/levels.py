@@ -83,16 +83,30 @@ class Level(nn.Module):
         self.gradient_checkpointing = False
         self._gradient_checkpointing_func: Callable[..., Tensor]  # set by `enable_gradient_checkpointing`
 
-    def layer(self, index: int, hidden: Tensor, clip: Clip) -> Tensor:
-        """Run one layer on `(b f) c h w`, recomputing it in the backward pass where that was asked for."""
-        if self.gradient_checkpointing and torch.is_grad_enabled():
-            return self._gradient_checkpointing_func(self._layer, index, hidden, clip)
-        return self._layer(index, hidden, clip)
+    def layer(self, index: int, entering: list[Tensor], clip: Clip) -> Tensor:
+        """Run one layer on `(b f) c h w`, recomputing it in the backward pass where that was asked for.
 
-    def _layer(self, index: int, hidden: Tensor, clip: Clip) -> Tensor:
-        hidden = self.resnets[index](hidden, clip.time_embedding, clip.slice_bytes)
+        Args:
+            index: which layer.
+            entering: the hidden state and, on the way up, a skip connection. The list is emptied, so that
+                neither is kept alive while the rest of the layer runs.
+            clip: what it is told besides.
+        """
+        if self.gradient_checkpointing and torch.is_grad_enabled():
+
+            def layer(*given: Tensor) -> Tensor:
+                return self._layer(index, list(given), clip)
+
+            return self._gradient_checkpointing_func(layer, *entering)
+        return self._layer(index, entering, clip)
+
+    def _layer(self, index: int, entering: list[Tensor], clip: Clip) -> Tensor:
+        hidden, *skip = entering
+        entering.clear()
+        hidden = self.resnets[index](hidden, clip.time_embedding, clip.slice_bytes, *skip)
+        del skip
         if clip.temporal and index < len(self.temporal_convs):
-            hidden = self.temporal_convs[index](hidden, clip.num_frames)
+            hidden = self.temporal_convs[index](hidden, clip.num_frames, clip.slice_bytes)
         if index < len(self.attentions):
             hidden = self.attentions[index](hidden, clip.context, clip.slice_bytes)
         if clip.temporal and index < len(self.temporal_attentions):
@@ -118,7 +132,7 @@ class DownLevel(Level):
         """Map `(b f) c h w` to what each layer gives, the last one the smallest."""
         given = []
         for index in range(len(self.resnets)):
-            hidden = self.layer(index, hidden, clip)
+            hidden = self.layer(index, [hidden], clip)
             given.append(hidden)
         for downsample in self.downsamplers:
             given.append(downsample(hidden))
@@ -131,7 +145,7 @@ class MiddleLevel(Level):
     def forward(self, hidden: Tensor, clip: Clip) -> Tensor:
         """Map `(b f) c h w` to the same."""
         for index in range(len(self.resnets)):
-            hidden = self.layer(index, hidden, clip)
+            hidden = self.layer(index, [hidden], clip)
         return hidden
 
 
@@ -149,10 +163,9 @@ class UpLevel(Level):
         super().__init__(options, in_channels, channels, head_dims)
         self.upsamplers = nn.ModuleList([] if last else [Upsample(channels)])
 
-    def forward(self, hidden: Tensor, skips: list[Tensor], clip: Clip) -> Tensor:
-        """Map `(b f) c h w` to the size of the level above, taking skips off the end of the list."""
+    def forward(self, tensors: list[Tensor], clip: Clip) -> None:
+        """Take the hidden state `(b f) c h w` and skips off the end of the list; put the new state there."""
         for index in range(len(self.resnets)):
-            hidden = self.layer(index, torch.cat([hidden, skips.pop()], dim=1), clip)
+            tensors.append(self.layer(index, [tensors.pop(), tensors.pop()], clip))
         for upsample in self.upsamplers:
-            hidden = upsample(hidden)
-        return hidden
+            tensors.append(upsample(tensors.pop(), clip.slice_bytes))

@@ -11,7 +11,7 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, scaled_dot_product_attention, silu
 
-from makeyourvideo.models.dense import FeedForward, Linear, in_slices, slice_size
+from makeyourvideo.models.dense import FeedForward, Linear, by_frames, in_slices, slice_size
 
 Layer = TypeVar("Layer", bound=nn.Module)
 
@@ -46,18 +46,26 @@ class ResidualBlock(nn.Module):
         self.conv2 = zeroed(nn.Conv2d(out_channels, out_channels, 3, padding=1))
         self.conv_shortcut = nn.Conv2d(in_channels, out_channels, 1) if in_channels != out_channels else None
 
-    def forward(self, hidden: Tensor, time_embedding: Tensor, slice_bytes: int) -> Tensor:
+    def forward(
+        self, hidden: Tensor, time_embedding: Tensor, slice_bytes: int, skip: Tensor | None = None
+    ) -> Tensor:
         """Map `(b f) c h w` to as many frames of `out_channels`, some frames at a time.
 
-        `time_embedding` is `b d`, one a clip.
+        Args:
+            hidden: the hidden state.
+            time_embedding: `b d`, one a clip.
+            slice_bytes: roughly what may be held at once.
+            skip: more channels of the same frames; joined a slice at a time, so never all at once.
         """
         shift = self.time_emb_proj(silu(time_embedding))
         shift = shift.repeat_interleave(hidden.shape[0] // shift.shape[0], dim=0)[:, :, None, None]
-        size = slice_size(hidden, 0, 3, slice_bytes)
-        parts = [self._residual(*part) for part in zip(hidden.split(size), shift.split(size), strict=True)]
-        return torch.cat(parts) if len(parts) > 1 else parts[0]
+        widening = 3 if skip is None else 3 * (1 + skip.shape[1] / hidden.shape[1])
+        size = slice_size(hidden, 0, widening, slice_bytes)
+        return by_frames(self._residual, size, hidden, shift, *([] if skip is None else [skip]))
 
-    def _residual(self, hidden: Tensor, shift: Tensor) -> Tensor:
+    def _residual(self, hidden: Tensor, shift: Tensor, skip: Tensor | None = None) -> Tensor:
+        if skip is not None:
+            hidden = torch.cat([hidden, skip], dim=1)
         in_place = not torch.is_grad_enabled()
         residual = self.conv1(silu(self.norm1(hidden), in_place)) + shift
         residual = self.conv2(self.dropout(silu(self.norm2(residual), in_place)))
@@ -163,6 +171,9 @@ class Upsample(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(channels, channels, 3, padding=1)
 
-    def forward(self, hidden: Tensor) -> Tensor:
-        """Map `(b f) c h w` to twice the size."""
+    def forward(self, hidden: Tensor, slice_bytes: int) -> Tensor:
+        """Map `(b f) c h w` to twice the size, some frames at a time."""
+        return by_frames(self._upsample, slice_size(hidden, 0, 8, slice_bytes), hidden)
+
+    def _upsample(self, hidden: Tensor) -> Tensor:
         return self.conv(interpolate(hidden, scale_factor=2.0, mode="nearest"))

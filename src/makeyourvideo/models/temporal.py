@@ -57,19 +57,26 @@ class FramesGroupNorm(nn.GroupNorm):
         return channels_first(pixels_first(normed).reshape(frames, height, width, -1))
 
 
+CONVOLUTION_WIDENING = 3
+"""What a convolution holds at once: its slice, that padded, and the result."""
+
+
 class FramesConv(nn.Conv2d):
     """Convolution with a kernel of (3, 1, 1) over (frames, height, width), first and last frame repeated."""
 
     def __init__(self, channels: int) -> None:
         super().__init__(channels, channels, (3, 1))
 
-    def forward(self, hidden: Tensor, num_frames: int) -> Tensor:  # type: ignore[override]
-        """Map `(b f) c h w` to the same."""
+    def forward(self, hidden: Tensor, num_frames: int, slice_bytes: int) -> Tensor:  # type: ignore[override]
+        """Map `(b f) c h w` to the same, some positions at a time; see `in_slices`."""
         frames, channels, height, width = hidden.shape
         clips = pixels_first(hidden).reshape(-1, num_frames, height * width, channels)
-        padded = torch.cat([clips[:, :1], clips, clips[:, -1:]], dim=1)
-        convolved = pixels_first(super().forward(channels_first(padded)))
+        convolved = in_slices(self._convolve, clips, 2, slice_bytes, CONVOLUTION_WIDENING)
         return channels_first(convolved.reshape(frames, height, width, channels))
+
+    def _convolve(self, clips: Tensor) -> Tensor:
+        padded = torch.cat([clips[:, :1], clips, clips[:, -1:]], dim=1)
+        return pixels_first(super().forward(channels_first(padded)))
 
 
 class PixelsConv(nn.Conv2d):
@@ -78,9 +85,14 @@ class PixelsConv(nn.Conv2d):
     def __init__(self, channels: int) -> None:
         super().__init__(channels, channels, 3, padding=1)
 
-    def forward(self, hidden: Tensor, num_frames: int) -> Tensor:  # type: ignore[override]  # noqa: ARG002
-        """Map `(b f) c h w` to the same."""
-        return super().forward(hidden)
+    def forward(  # type: ignore[override]
+        self,
+        hidden: Tensor,
+        num_frames: int,  # noqa: ARG002
+        slice_bytes: int,
+    ) -> Tensor:
+        """Map `(b f) c h w` to the same, some frames at a time; see `in_slices`."""
+        return in_slices(super().forward, hidden, 0, slice_bytes, CONVOLUTION_WIDENING)
 
 
 class TemporalConvolution(TemporalLayer):
@@ -98,12 +110,13 @@ class TemporalConvolution(TemporalLayer):
         """Set the last convolution to zero."""
         zeroed(self.convs[-1])
 
-    def forward(self, hidden: Tensor, num_frames: int) -> Tensor:
-        """Map `(b f) c h w` to the same."""
+    def forward(self, hidden: Tensor, num_frames: int, slice_bytes: int) -> Tensor:
+        """Map `(b f) c h w` to the same; what is convolved goes in slices, the norms see all of a clip."""
         residual = hidden
         for stage, (norm, conv) in enumerate(zip(self.norms, self.convs, strict=True)):
-            activated = silu(norm(residual, num_frames), inplace=not torch.is_grad_enabled())
-            residual = conv(activated if stage == 0 else self.dropout(activated), num_frames)
+            residual = norm(residual, num_frames)  # one name, so that nothing outlives its use
+            residual = silu(residual, inplace=not torch.is_grad_enabled())
+            residual = conv(residual if stage == 0 else self.dropout(residual), num_frames, slice_bytes)
         return hidden + residual
 
 

@@ -18,6 +18,9 @@ from makeyourvideo.models.levels import Clip, DownLevel, LayerOptions, MiddleLev
 from makeyourvideo.models.spatial import zeroed
 from makeyourvideo.models.temporal import TemporalLayer
 
+SLICE_BYTES = 2**25
+"""What a layer may hold at once, unless it is told otherwise: the fastest."""
+
 
 @dataclass
 class VideoUNetOutput(BaseOutput):
@@ -84,7 +87,7 @@ class VideoUNet(ModelMixin, ConfigMixin):
     ) -> None:
         super().__init__()
         self.temporal_enabled = True
-        self.slice_bytes = 2**25
+        self.slice_bytes = SLICE_BYTES
         widths = list(block_out_channels)
         head_dims = _head_dims(widths, attention_levels, attention_head_dim)
         options = LayerOptions(
@@ -154,13 +157,13 @@ class VideoUNet(ModelMixin, ConfigMixin):
         )
 
         frames = rearrange(sample, "b c f h w -> (b f) c h w").contiguous(memory_format=torch.channels_last)
-        skips = [self.conv_in(frames)]
+        tensors = [self.conv_in(frames)]
         for down_block in self.down_blocks:
-            skips += down_block(skips[-1], clip)
-        hidden = self.mid_block(skips[-1], clip)
+            tensors += down_block(tensors[-1], clip)
+        tensors.append(self.mid_block(tensors[-1], clip))
         for up_block in self.up_blocks:
-            hidden = up_block(hidden, skips, clip)
-        hidden = self.conv_out(silu(self.conv_norm_out(hidden)))
+            up_block(tensors, clip)
+        hidden = self.conv_out(silu(self.conv_norm_out(tensors.pop())))
 
         prediction = rearrange(hidden, "(b f) c h w -> b c f h w", f=num_frames)
         return VideoUNetOutput(prediction) if return_dict else (prediction,)

@@ -1,0 +1,81 @@
+"""What a run may hold in memory: the ladder of savings, and what this process holds."""
+
+import ctypes
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+_LARGEST_KEPT = 2**20
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
+
+
+@dataclass(frozen=True)
+class Thrift:
+    """What is done to hold less at once; all but tiles change results by no more than rounding.
+
+    Attributes:
+        slice_bytes: what a layer of the network may hold at once, see `VideoUNet`; None is the fastest.
+        clips_apart: whether the network is given one clip at a time: the samples of a batch and the two
+            branches of guidance one after the other.
+        decoded_frames: how many frames the autoencoder decodes at once.
+        hands_back: whether freed memory goes back to the system at once, which takes time. The C library
+            keeps it in a heap instead, which is scattered after a while.
+        tiled: whether it decodes large frames in overlapping tiles.
+    """
+
+    slice_bytes: int | None = None
+    clips_apart: bool = False
+    decoded_frames: int = 4
+    hands_back: bool = False
+    tiled: bool = False
+
+
+LAVISH = Thrift()
+
+LADDER = (
+    LAVISH,
+    Thrift(slice_bytes=2**23),
+    Thrift(slice_bytes=2**23, clips_apart=True),
+    Thrift(slice_bytes=2**21, clips_apart=True, decoded_frames=1),
+    Thrift(slice_bytes=2**21, clips_apart=True, decoded_frames=1, hands_back=True),
+    Thrift(slice_bytes=2**19, clips_apart=True, decoded_frames=1, hands_back=True, tiled=True),
+)
+"""From the fastest to the smallest."""
+
+
+def parse_size(text: str) -> int:
+    """Bytes of a size such as 4GB, 1.5 GiB or 500MB.
+
+    Raises:
+        ValueError: it is none, or not above zero.
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMG]?I?B?)\s*", text.upper())
+    unit = match and _UNITS.get(match[2] + ("B" if match[2] and match[2][-1] != "B" else ""))
+    if not match or not unit or float(match[1]) * unit < 1:
+        raise ValueError(f"a size such as 4GB or 500MB, got {text!r}")
+    return int(float(match[1]) * unit)
+
+
+def size_text(count: float) -> str:
+    """Bytes as people read them."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def resident_bytes(entry: str = "VmRSS") -> int:
+    """What this process holds in memory now, or with `VmHWM` has held at most; 0 where nobody says."""
+    status = Path("/proc/self/status")
+    found = re.search(rf"^{entry}:\s*(\d+) kB", status.read_text() if status.exists() else "", re.MULTILINE)
+    return 1024 * int(found[1]) if found else 0
+
+
+def hand_back_freed_memory() -> bool:
+    """From now on let freed blocks above 1 MB go back to the system at once; whether this C library can."""
+    try:
+        library = ctypes.CDLL(None)
+        done = library.mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT)
+        done = done and library.mallopt(_M_TRIM_THRESHOLD, _LARGEST_KEPT)
+        library.malloc_trim(0)
+    except (AttributeError, OSError, TypeError):
+        return False
+    return bool(done)

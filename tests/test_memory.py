@@ -1,0 +1,222 @@
+"""A memory limit is kept, by work in slices that changes nothing but the rounding."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from makeyourvideo import MakeYourVideoPipeline, timing
+from makeyourvideo.cost import estimate_memory
+from makeyourvideo.errors import InputError
+from makeyourvideo.job import prepare
+from makeyourvideo.memory import LADDER, Thrift, parse_size
+from makeyourvideo.pipeline import BUNDLED_MODEL
+from makeyourvideo.settings import Settings, parse_settings
+from makeyourvideo.timing import Layers
+from tiny_model import moving_disc
+
+
+@pytest.fixture
+def settings(model_folder: Path, tmp_path: Path) -> Settings:
+    np.save(tmp_path / "depth.npy", moving_disc(16, 128, 128))
+    return Settings(
+        prompt="a red ball",
+        depth=tmp_path / "depth.npy",
+        model=model_folder,
+        num_frames=16,
+        height=256,
+        width=256,
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [("4GB", 4 * 10**9), ("500 mb", 5 * 10**8), ("1.5GiB", 3 * 2**29), ("2G", 2 * 10**9), ("4096", 4096)],
+)
+def test_sizes_are_read_as_people_write_them(text: str, count: int) -> None:
+    assert parse_size(text) == count
+
+
+@pytest.mark.parametrize("text", ["four", "-4GB", "0MB", "4 elephants", "4TB", ""])
+def test_nonsense_is_one_line(text: str) -> None:
+    with pytest.raises(InputError, match=r"memory_limit: expected a size such as 4GB or 500MB, found "):
+        parse_settings({"prompt": "a ball", "depth": "depth.npy", "memory_limit": text})
+
+
+@pytest.mark.parametrize(
+    "thrift",
+    [
+        Thrift(slice_bytes=2**14),
+        Thrift(clips_apart=True),
+        Thrift(decoded_frames=1),
+        Thrift(slice_bytes=1, clips_apart=True, decoded_frames=1),
+    ],
+)
+def test_savings_change_nothing_but_the_rounding(pipe: MakeYourVideoPipeline, thrift: Thrift) -> None:
+    # one step: over several, random weights make more of every rounding
+    asked = {
+        "prompt": "a red ball",
+        "depth": moving_disc(4, 32, 32),
+        "num_inference_steps": 1,
+    }
+    for output_type in ("latent", "pt"):
+        pipe.save_memory(Thrift())
+        plain = pipe(**asked, generator=torch.Generator().manual_seed(1), output_type=output_type).frames
+        pipe.save_memory(thrift)
+        saving = pipe(**asked, generator=torch.Generator().manual_seed(1), output_type=output_type).frames
+        assert (saving - plain).abs().max() <= 1e-5 * plain.std()
+
+
+def test_clips_apart_are_never_in_the_network_together(pipe: MakeYourVideoPipeline) -> None:
+    batches = []
+    pipe.unet.register_forward_pre_hook(lambda _, args: batches.append(len(args[0])))
+    pipe.save_memory(Thrift(clips_apart=True))
+    pipe("a red ball", moving_disc(4, 32, 32), num_inference_steps=1)
+    assert batches == [1, 1]
+
+
+def test_each_rung_holds_less(settings: Settings) -> None:
+    job = prepare(settings)
+    estimated = [
+        estimate_memory(job.skeleton, job.plan, job.depth, job.model_folder, thrift, job.memory_in_use)
+        for thrift in LADDER
+    ]
+    held = [memory.activations for memory in estimated]
+    assert held == sorted(held, reverse=True)
+    assert held[-1] < 0.5 * held[0]
+    networks = (job.skeleton.unet, job.skeleton.vae, job.skeleton.text_encoder)
+    assert estimated[0].weights == sum(4 * p.numel() for network in networks for p in network.parameters())
+
+
+def test_enough_memory_changes_nothing_and_too_little_names_the_least(settings: Settings) -> None:
+    assert prepare(settings).settings.memory_rung is None
+    assert prepare(settings.model_copy(update={"memory_limit": 10**12})).settings.memory_rung == 0
+    with pytest.raises(InputError, match=r"memory_limit: expected at least \d+ MB .*--stream") as caught:
+        prepare(settings.model_copy(update={"memory_limit": 10**6}))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_video_made_again_stays_on_its_rung(settings: Settings) -> None:
+    job = prepare(settings.model_copy(update={"memory_limit": 10**6, "memory_rung": 3}))
+    assert job.thrift == LADDER[3]
+
+
+_LIMITED = """
+import json, re, sys
+from pathlib import Path
+from makeyourvideo.errors import InputError
+from makeyourvideo.job import prepare
+from makeyourvideo.memory import resident_bytes
+from makeyourvideo.run import run
+from makeyourvideo.settings import Settings
+
+settings = Settings.model_validate(json.loads(sys.argv[1]))
+try:
+    prepare(settings.model_copy(update={"memory_limit": 10**6}))
+except InputError as error:
+    limit = int(re.search(r"at least (\\d+) MB", str(error))[1]) * 10**6 + 2 * 10**7
+job = prepare(settings.model_copy(update={"memory_limit": limit}))
+list(run(job, Path(sys.argv[2])))
+print(json.dumps([limit, job.settings.memory_rung, resident_bytes("VmHWM")]))
+"""
+
+
+def in_another_process(script: str, *arguments: str) -> list[int]:
+    command = [sys.executable, "-c", script, *arguments]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    return json.loads(ran.stdout.splitlines()[-1])
+
+
+def test_the_process_stays_below_its_limit(settings: Settings, tmp_path: Path) -> None:
+    limit, rung, peak = in_another_process(_LIMITED, settings.model_dump_json(), str(tmp_path / "out.mp4"))
+    assert rung >= 1
+    assert 0.85 * limit < peak <= limit
+
+
+_LOADING = """
+import json, sys, threading, time
+from pathlib import Path
+import torch
+from makeyourvideo.memory import resident_bytes
+from makeyourvideo.model_folder import load_network
+
+folder = Path(sys.argv[1])
+load_network(folder, "vae", torch.float32)  # whatever the library needs is loaded by then
+before, held, loading = resident_bytes("RssAnon"), [], True
+
+def watch():
+    while loading:
+        held.append(resident_bytes("RssAnon") - before)
+        time.sleep(0.001)
+
+watcher = threading.Thread(target=watch)
+watcher.start()
+network = load_network(folder, "unet", getattr(torch, sys.argv[2]))
+loading = False
+watcher.join()
+size = sum(p.numel() * p.element_size() for p in network.parameters())
+print(json.dumps([size, max(held)]))
+"""
+
+
+@pytest.mark.parametrize(("dtype", "copies"), [("float32", 1), ("float16", 0)])
+def test_half_precision_weights_are_mapped_and_never_copied_twice(dtype: str, copies: int) -> None:
+    size, private = in_another_process(_LOADING, str(BUNDLED_MODEL), dtype)
+    assert private == pytest.approx(copies * size, abs=0.15 * size)
+
+
+def test_every_layer_is_timed_as_often_as_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = []
+    monkeypatch.setattr(timing, "_seconds_of", lambda call: measured.append(call) or (1.5, 1.0))
+    layers, linear = Layers(), torch.nn.Linear(3, 3)
+    network = torch.nn.Sequential(linear, torch.nn.Linear(3, 3), torch.nn.Linear(3, 5))
+    with layers.recorded(network):
+        network(torch.ones(2, 3))
+        linear(torch.ones(7, 3))
+    network(torch.ones(2, 3))  # not noted any more
+    assert layers.seconds() == (4, 1.5)
+    assert len(measured) == 3
+
+
+def test_time_is_in_proportion_to_steps_and_frames(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timing, "_seconds_of", lambda _: (1.0, 1.0))
+    monkeypatch.setattr(timing, "MEASURED_FRAMES", 4)
+
+    def computing(**changed: int) -> float:
+        return timing._computing(prepare(settings.model_copy(update=changed)))
+
+    once = computing(num_inference_steps=2)
+    text = 2 * once - computing(num_inference_steps=4, num_frames=16)
+    decoding = text  # what both share, text encoder and decoder
+    assert computing(num_inference_steps=6) - decoding == pytest.approx(3 * (once - decoding))
+    assert computing(num_inference_steps=2, num_frames=8) < 0.6 * once
+
+
+def test_evaluations_without_guidance_take_half_the_time(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timing, "_seconds_of", lambda _: (1.0, 1.0))
+
+    def network(interval: tuple[float, float]) -> float:
+        asked = {"num_inference_steps": 4, "guidance_interval": interval}
+        job = prepare(settings.model_copy(update=asked))
+        two = prepare(settings.model_copy(update=asked | {"num_inference_steps": 8}))
+        return timing._computing(two) - timing._computing(job)
+
+    whole = network((0.0, 1.0))
+    assert network((0.0, 0.5)) == pytest.approx(0.75 * whole)
+
+
+def test_a_layer_really_runs() -> None:
+    layers = Layers()
+    with torch.device("meta"):
+        linear = torch.nn.Linear(64, 64)
+    with layers.recorded(linear):
+        linear(torch.ones(2, 64, device="meta"))
+    assert 0 < layers.seconds()[0] < 1
