@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test test-slow lint clean
+.PHONY: install demo test test-slow bench lint clean
 
 install: $(VENV)/installed
 
@@ -21,6 +21,13 @@ test: install
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow
+
+bench: install
+	$(BIN)/python benchmarks/network.py
+	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/plan.py
+	$(BIN)/python benchmarks/long_video.py
+	$(BIN)/python benchmarks/sampling.py compare -o outputs/sampling --scenes 16
 
 lint: install
 	$(BIN)/ruff check .
