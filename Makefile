@@ -27,6 +27,7 @@ bench: install
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/plan.py
 	$(BIN)/python benchmarks/long_video.py
+	rm -rf outputs/sampling
 	$(BIN)/python benchmarks/sampling.py compare -o outputs/sampling --scenes 16
 
 lint: install

@@ -26,7 +26,8 @@ def compare(pipe: MakeYourVideoPipeline, num_frames: int, shape: dict[str, int])
     """One row: distance from one pass; change at seams and elsewhere, in windows and in one pass."""
     metric = render(sample_scene(SEED, num_frames=num_frames), SIDE).depth
     depth = DepthVideo.from_metric_depth(metric)
-    asked = {"num_frames": num_frames, "height": SIDE, "width": SIDE, "num_inference_steps": STEPS}
+    asked = {"num_frames": num_frames, "height": SIDE, "width": SIDE}
+    asked |= {"scheduler": "DDIMScheduler", "num_inference_steps": STEPS, "guidance_interval": (0.0, 1.0)}
     plan = pipe.plan("a red ball on sand", depth, "", Options(stream=True, **asked, **shape))
     events = pipe.stream(plan, depth, torch.Generator().manual_seed(0))
     windows = torch.cat([event.latents for event in events if isinstance(event, WindowDone)], dim=2)

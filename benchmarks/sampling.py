@@ -7,16 +7,10 @@ another seed is. Either goes on after a stop, and both may share a folder, where
 import argparse
 import json
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
-from types import SimpleNamespace
 from typing import Any, TextIO, get_args
-from unittest.mock import patch
-
-import torch
-from torch import Tensor, nn
 
 from makeyourvideo.evaluation.experts import Experts
 from makeyourvideo.evaluation.pairs import Comparison, compare, compare_distances
@@ -32,8 +26,9 @@ from makeyourvideo.evaluation.report import (
 )
 from makeyourvideo.evaluation.suite import MODEL, Part, System, generated, read_scores, run_suite
 from makeyourvideo.manifest import fingerprint
+from makeyourvideo.memory import LAVISH, Thrift
 from makeyourvideo.pipeline import BUNDLED_MODEL, MakeYourVideoPipeline
-from makeyourvideo.presets import Quality
+from makeyourvideo.presets import PRESETS, Quality
 
 BASELINE, AGAIN = "baseline", "baseline, another seed"
 SHOWN = ("color", "finish", "boundary F1", "depth error", "warping error", "psnr", KERNEL_DISTANCE)
@@ -62,19 +57,6 @@ def grid(given: argparse.Namespace) -> Curves:
     }
 
 
-@contextmanager
-def separate_branches(unet: nn.Module) -> Iterator[None]:
-    """Within it the network is asked for one sample at a time, so each branch by itself."""
-    forward = unet.forward
-
-    def one_by_one(*batch: Tensor) -> SimpleNamespace:
-        samples = zip(*(tensor.split(1) for tensor in batch), strict=True)
-        return SimpleNamespace(sample=torch.cat([forward(*sample).sample for sample in samples]))
-
-    with patch.object(unet, "forward", one_by_one):
-        yield
-
-
 def baseline(pipe: MakeYourVideoPipeline, steps: int, another: int = 0) -> System:
     """DDIM with guidance everywhere and two separate branches."""
     system = generated(
@@ -87,8 +69,11 @@ def baseline(pipe: MakeYourVideoPipeline, steps: int, another: int = 0) -> Syste
     )
 
     def run(clip: Any, prompt: str, seed: int) -> Any:
-        with separate_branches(pipe.unet):
+        pipe.save_memory(Thrift(clips_apart=True))
+        try:
             return system(clip, prompt, seed + another)
+        finally:
+            pipe.save_memory(LAVISH)
 
     return run
 
@@ -120,7 +105,8 @@ def make(given: argparse.Namespace, asked: Mapping[str, Asked]) -> Rows:
     systems |= {name: generated(pipe, **own) for name, own in asked.items()}
     folder, journal = given.output, given.output / "seconds.jsonl"
     folder.mkdir(parents=True, exist_ok=True)
-    about = {"models": {MODEL: fingerprint(home)}, "sampler": {"baseline": given.baseline_steps}}
+    presets = {name: str(preset) for name, preset in PRESETS.items()}
+    about = {"models": {MODEL: fingerprint(home)}, "sampler": {"baseline": given.baseline_steps} | presets}
     check_same_suite(about, folder / "suite.json")
     with journal.open("a") as lines:
         part = Part(

@@ -3,18 +3,23 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from makeyourvideo import MakeYourVideoPipeline, timing
+from followed_run import finish
+from makeyourvideo import MakeYourVideoPipeline, cost, timing
 from makeyourvideo.cost import estimate_memory
 from makeyourvideo.errors import InputError
 from makeyourvideo.job import prepare
 from makeyourvideo.memory import LADDER, Thrift, parse_size
 from makeyourvideo.pipeline import BUNDLED_MODEL
+from makeyourvideo.replay import check_same
+from makeyourvideo.run import Finished, Resumed, run
+from makeyourvideo.sampling import SamplingStep
 from makeyourvideo.settings import Settings, parse_settings
 from makeyourvideo.timing import Layers
 from tiny_model import moving_disc
@@ -100,9 +105,47 @@ def test_enough_memory_changes_nothing_and_too_little_names_the_least(settings: 
     assert "\n" not in str(caught.value)
 
 
-def test_a_video_made_again_stays_on_its_rung(settings: Settings) -> None:
-    job = prepare(settings.model_copy(update={"memory_limit": 10**6, "memory_rung": 3}))
-    assert job.thrift == LADDER[3]
+@pytest.mark.parametrize("rung", [3, 5])
+def test_a_video_made_again_stays_on_its_rung(settings: Settings, tmp_path: Path, rung: int) -> None:
+    asked = {"memory_limit": 10**6, "memory_rung": rung, "num_frames": 4, "num_inference_steps": 1}
+    job = prepare(settings.model_copy(update=asked))
+    assert job.thrift == LADDER[rung]
+    made = finish(run(job, tmp_path / "out.mp4"))
+    assert any("in tiles" in note for note in made.manifest.notes) == LADDER[rung].tiled
+    again = finish(run(prepare(made.manifest.settings), tmp_path / "again.mp4"))
+    check_same(made.manifest, again)
+
+
+def test_a_stopped_run_goes_on_with_the_rung_it_began_with(settings: Settings, tmp_path: Path) -> None:
+    asked = {"memory_limit": 10**12, "num_frames": 4, "num_inference_steps": 2}
+    job = prepare(settings.model_copy(update=asked))
+    higher = replace(job, settings=job.settings.model_copy(update={"memory_rung": 2}))
+    events = run(higher, tmp_path / "out.mp4")
+    for event in events:
+        if isinstance(event, SamplingStep):
+            break
+    events.close()
+    events = list(run(job, tmp_path / "out.mp4"))
+    assert any(isinstance(event, Resumed) for event in events)
+    assert isinstance(events[-1], Finished)
+    assert events[-1].manifest.settings.memory_rung == 2
+
+
+def test_frames_no_larger_than_a_tile_are_not_said_to_be_tiled(settings: Settings) -> None:
+    small = {"height": 64, "width": 64, "memory_rung": 5}
+    assert not any("tiles" in note for note in prepare(settings.model_copy(update=small)).plan.notes)
+
+
+def test_what_was_held_before_is_not_blamed_on_the_video(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status = {"VmRSS": 10**8, "VmHWM": 10**13}
+    monkeypatch.setattr(cost, "resident_bytes", lambda entry="VmRSS": status[entry])
+    with pytest.raises(InputError, match="more than this process has held already, 10000"):
+        prepare(settings.model_copy(update={"memory_limit": 10**12}))
+    monkeypatch.setattr(cost, "resident_bytes", lambda *_: 0)
+    with pytest.raises(InputError, match="a system that tells what a process holds"):
+        prepare(settings.model_copy(update={"memory_limit": 10**12}))
 
 
 _LIMITED = """

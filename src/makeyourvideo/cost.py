@@ -35,7 +35,7 @@ CODE_BYTES = 40 * 10**6
 ENCODER_BYTES = 40 * 10**6
 """What the video's encoder and the drift report hold."""
 
-CAUTION = 1.03
+CAUTION = 1.05
 """How far below a limit the estimate must lie."""
 
 
@@ -45,21 +45,27 @@ class Memory:
 
     Attributes:
         in_use: by this process before it.
+        held: by this process at any time before it.
         weights: of all networks, in single precision.
         mapped: the file that weights are converted from, the largest.
         activations: the most that is alive at once beside the weights, and what it is scattered over.
     """
 
     in_use: int
+    held: int
     weights: int
     mapped: int
     activations: int
 
     @property
+    def needed(self) -> int:
+        """The most that the process is going to hold."""
+        return self.in_use + self.weights + max(self.mapped, CODE_BYTES + self.activations)
+
+    @property
     def peak(self) -> int:
-        """The most that the process holds at any time."""
-        at_work = CODE_BYTES + self.activations
-        return max(resident_bytes("VmHWM"), self.in_use + self.weights + max(self.mapped, at_work))
+        """The most that the process holds at any time, before or then."""
+        return max(self.held, self.needed)
 
 
 def estimate_memory(
@@ -89,6 +95,7 @@ def estimate_memory(
         at_work += ENCODER_BYTES
     return Memory(
         in_use=in_use,
+        held=resident_bytes("VmHWM"),
         weights=sum(4 * weight.numel() for weight in weights),
         mapped=max(_converted_bytes(folder / part) for part in NETWORKS),
         activations=max(at_work, pictures + ENCODER_BYTES),
@@ -103,8 +110,6 @@ def evaluate_once(
     most = max((len(window.seen) for window in plan.windows), default=plan.num_frames)
     frames = min(most, frames or most)
     at_once = replace(plan, frame_indices=plan.frame_indices[:frames], windows=(), guidance_interval=WHOLE)
-    if at_once.depth_mask is not None:
-        at_once = replace(at_once, depth_mask=at_once.depth_mask[:frames])
     skeleton.save_memory(thrift)
     with _Fused():
         return next(skeleton.denoise([at_once], [depth], [torch.Generator()])).latents
@@ -120,17 +125,23 @@ def choose_rung(
         limit: bytes that the whole process may hold.
 
     Raises:
-        InputError: not even the smallest does.
+        InputError: not even the smallest does, the process has held more already, or nobody tells how much it
+            holds.
     """
-    peaks: list[int] = []
-    for thrift in LADDER:
+    if not resident_bytes():
+        raise InputError("memory_limit", "a system that tells what a process holds", "no /proc/self/status")
+    needs: list[int] = []
+    for rung, thrift in enumerate(LADDER):
         # what it takes to estimate is in use by then, too
         estimate = estimate_memory(skeleton, plan, depth, folder, thrift, resident_bytes())
-        peaks.append(int(estimate.peak * CAUTION))
-        if peaks[-1] <= limit:
-            return len(peaks) - 1
+        needs.append(int(estimate.needed * CAUTION))
+        if max(needs[-1], estimate.held) <= limit:
+            return rung
+    if min(needs) <= limit:
+        held = size_text(resident_bytes("VmHWM"))
+        raise InputError("memory_limit", f"more than this process has held already, {held}", size_text(limit))
     shorter = "a smaller --window" if plan.windows else "--stream"
-    least = -(-min(peaks) // 10**7) * 10**7
+    least = -(-min(needs) // 10**7) * 10**7
     raise InputError(
         "memory_limit",
         f"at least {least // 10**6} MB (less with {shorter} or a smaller size)",

@@ -220,6 +220,10 @@ class DenoisingPipeline(DiffusionPipeline):
         """The network's height and width in pixels are multiples of this."""
         return spatial_factor(self.vae) * self.unet.size_multiple
 
+    def is_tiled(self, framing: Framing) -> bool:
+        """Whether frames are decoded in tiles: where that is allowed, those larger than a tile."""
+        return self.thrift.tiled and max(self._latent_size(framing)) > self.vae.tile_latent_min_size
+
     def _latent_size(self, framing: Framing) -> tuple[int, int]:
         factor = spatial_factor(self.vae)
         return framing.padded_height // factor, framing.padded_width // factor

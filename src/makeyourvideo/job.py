@@ -130,7 +130,8 @@ def _memory_rung(
     if rung is None and settings.memory_limit is not None:
         folder = settings.model or BUNDLED_MODEL
         rung = choose_rung(skeleton, plan, depth, folder, settings.memory_limit)
-    if rung is None or not LADDER[rung].tiled:
+    skeleton.save_memory(LAVISH if rung is None else LADDER[rung])
+    if not skeleton.is_tiled(plan.framing):
         return rung, []
     return rung, ["frames are decoded in tiles for the memory limit's sake, which changes them a little"]
 

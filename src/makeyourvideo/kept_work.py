@@ -40,6 +40,14 @@ class KeptWork:
         needs_path = 0 < len(finished) < windows
         return finished == list(range(len(finished))) and (not needs_path or finished[-1] in self.paths)
 
+    def as_it_began(self, name: str, value: int | None) -> int | None:
+        """A number as it was when this run first began, which may be now with `value`."""
+        file = self.folder / f"{name}.json"
+        if not file.exists():
+            file.write_text(json.dumps(value))
+        before: int | None = json.loads(file.read_text())
+        return before
+
     def answers(self, part: int, window: int) -> TensorFolder:
         """The network's answers in a window; `part` counts how often windows were begun again."""
         return TensorFolder(self.folder / f"answers-{part}-{window}")

@@ -2,6 +2,7 @@
 
 import ctypes
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,13 +70,10 @@ def resident_bytes(entry: str = "VmRSS") -> int:
     return 1024 * int(found[1]) if found else 0
 
 
-def hand_back_freed_memory() -> bool:
-    """From now on let freed blocks above 1 MB go back to the system at once; whether this C library can."""
-    try:
+def hand_back_freed_memory() -> None:
+    """From now on let freed blocks above 1 MB go back to the system at once, where the C library can."""
+    with suppress(AttributeError, OSError, TypeError):
         library = ctypes.CDLL(None)
-        done = library.mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT)
-        done = done and library.mallopt(_M_TRIM_THRESHOLD, _LARGEST_KEPT)
+        library.mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT)
+        library.mallopt(_M_TRIM_THRESHOLD, _LARGEST_KEPT)
         library.malloc_trim(0)
-    except (AttributeError, OSError, TypeError):
-        return False
-    return bool(done)

@@ -3,7 +3,7 @@
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -92,11 +92,13 @@ def run(
     files = check_outputs(output, force, preview, bool(job.plan.windows), is_watched(job))
     clock = Clock()
     with _threads(job.settings.threads):
-        if job.thrift.hands_back:
-            hand_back_freed_memory()
         yield clock.begins("loading the model")
         inputs_sha256 = _inputs_sha256(job)
         kept = KeptWork(output, _what_decides(job, inputs_sha256, earlier), len(job.plan.windows))
+        rung = kept.as_it_began("memory_rung", job.settings.memory_rung)
+        job = replace(job, settings=job.settings.model_copy(update={"memory_rung": rung}))
+        if job.thrift.hands_back:
+            hand_back_freed_memory()
         if pipe is None:
             pipe = MakeYourVideoPipeline.from_pretrained(job.model_folder, depth_estimator=None)
         pipe.save_memory(job.thrift)
@@ -152,8 +154,9 @@ def _inputs_sha256(job: Job) -> dict[str, str]:
 
 
 def _what_decides(job: Job, inputs_sha256: dict[str, str], earlier: Path | None) -> dict[str, Any]:
+    # the rung depends on what else the process happens to hold: a run goes on with the one it began with
     return {
-        "settings": job.settings.model_dump(mode="json"),
+        "settings": job.settings.model_dump(mode="json", exclude={"memory_rung"}),
         "inputs": inputs_sha256,
         "earlier": earlier and fingerprint(earlier),
         "versions": current_versions(),

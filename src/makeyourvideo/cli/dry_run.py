@@ -1,4 +1,4 @@
-"""What a run would do, for `--dry-run`: sizes, steps, memory and time, without loading weights."""
+"""What a run would do, for `--dry-run`: sizes, steps, memory and time."""
 
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def describe(job: Job, output: Path, force: bool) -> None:
         "depth strength": f"{plan.depth_strength:g}",
         "memory": f"about {size_text(memory.peak)} ({size_text(memory.weights)} of it weights), estimated",
         "limit": "none" if settings.memory_limit is None else size_text(settings.memory_limit),
-        "saving": _thrift_text(job.thrift),
+        "saving": _thrift_text(job.thrift, job.skeleton.is_tiled(framing)),
         "time": f"about {_duration(seconds)} on {settings.threads} threads, estimated",
         "files": ", ".join(map(str, files.values())),
     }
@@ -58,7 +58,7 @@ def _windows(plan: Plan) -> str:
     return f"{len(plan.windows)} of {len(plan.windows[0].made)} frames, up to {most} at once"
 
 
-def _thrift_text(thrift: Thrift) -> str:
+def _thrift_text(thrift: Thrift, is_tiled: bool) -> str:
     if thrift == LAVISH:
         return "nothing"
     said = {
@@ -66,7 +66,7 @@ def _thrift_text(thrift: Thrift) -> str:
         "branches of guidance apart": thrift.clips_apart,
         "single frames decoded": thrift.decoded_frames == 1,
         "freed memory handed back at once": thrift.hands_back,
-        "in tiles": thrift.tiled,
+        "in tiles": is_tiled,
     }
     return ", ".join(text for text, is_so in said.items() if is_so)
 
