@@ -25,6 +25,6 @@ class Preset:
 
 PRESETS: Mapping[Quality, Preset] = {
     "draft": Preset(3, (0.0, 0.3)),  # 1 step of two branches and 2 of one: 4 evaluations of a branch
-    "standard": Preset(7, (0.0, 0.4)),  # 3 and 4: 10
+    "standard": Preset(5, (0.0, 1.0)),  # 5 and none: 10
     "best": Preset(30, (0.0, 1.0)),  # 30 and none: 60
 }
