@@ -27,7 +27,8 @@ def compare(pipe: MakeYourVideoPipeline, num_frames: int, shape: dict[str, int])
     metric = render(sample_scene(SEED, num_frames=num_frames), SIDE).depth
     depth = DepthVideo.from_metric_depth(metric)
     asked = {"num_frames": num_frames, "height": SIDE, "width": SIDE}
-    asked |= {"scheduler": "DDIMScheduler", "num_inference_steps": STEPS, "guidance_interval": (0.0, 1.0)}
+    asked |= {"scheduler": "DDIMScheduler", "num_inference_steps": STEPS}
+    asked |= {"guidance_scale": 5.0, "guidance_interval": (0.0, 1.0)}
     plan = pipe.plan("a red ball on sand", depth, "", Options(stream=True, **asked, **shape))
     events = pipe.stream(plan, depth, torch.Generator().manual_seed(0))
     windows = torch.cat([event.latents for event in events if isinstance(event, WindowDone)], dim=2)

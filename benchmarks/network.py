@@ -5,12 +5,10 @@ Every case runs in a process of its own; ratios are taken within one case where 
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,6 +16,7 @@ from diffusers import UNet3DConditionModel
 from torch import nn
 from torch.nn.functional import conv2d
 
+from makeyourvideo.memory import resident_bytes
 from makeyourvideo.models import VideoUNet
 
 REFERENCE_TFLOP = 5.215
@@ -68,11 +67,6 @@ def random_network(build: Callable[[], nn.Module]) -> nn.Module:
     return network
 
 
-def resident_bytes() -> int:
-    """What this process holds in memory now."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
-
-
 @torch.inference_mode()
 def measure(case: str, repeats: int) -> dict[str, Any]:
     """Run one case and say what it took."""
@@ -85,7 +79,7 @@ def measure(case: str, repeats: int) -> dict[str, Any]:
         "case": case,
         "seconds": best_seconds(lambda: unet(sample, 500, context), repeats),
     }
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = resident_bytes("VmHWM")
     found |= {"peak_bytes": peak, "beside_weights": peak - before}
     if case == "full-16":
         found["peak_rate"] = peak_rate(torch.mm)

@@ -225,7 +225,7 @@ def main() -> None:
             solvers = ("DDIMScheduler", "DPMSolverMultistepScheduler", "UniPCMultistepScheduler")
             mode.add_argument("--schedulers", nargs="+", default=solvers)
             mode.add_argument("--steps", nargs="+", type=int, default=[3, 5, 7, 10, 15, 25])
-            mode.add_argument("--scales", nargs="+", type=float, default=[5.0])
+            mode.add_argument("--scales", nargs="+", type=float, default=[3.0])
             mode.add_argument("--intervals", nargs="+", default=["0:1", "0:0.4"], help="START:END")
             mode.add_argument("--plot", type=Path, help="by default sampling.png in the folder")
     given = parser.parse_args()
