@@ -79,3 +79,18 @@ def test_both_ways_to_call_it_know_the_version() -> None:
         [sys.executable, "-m", "makeyourvideo", "--version"], check=True, capture_output=True, text=True
     )
     assert result.stdout == f"makeyourvideo {makeyourvideo.__version__}\n"
+
+
+def test_imports_are_not_searched_for_garbage_again_and_again() -> None:
+    code = """
+import gc
+from makeyourvideo.cli import main
+try:
+    main()
+except SystemExit:
+    pass
+before = sum(generation["collections"] for generation in gc.get_stats())
+import torch
+print(sum(generation["collections"] for generation in gc.get_stats()) - before)
+"""
+    assert int(python(code, "--version").splitlines()[-1]) < 20

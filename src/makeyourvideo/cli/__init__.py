@@ -1,5 +1,6 @@
 """The command: one short file a subcommand; heavy libraries load only inside the one that runs."""
 
+import gc
 import sys
 from typing import Annotated
 
@@ -34,6 +35,9 @@ def _root(
 
 def main() -> None:
     """Run the command: exit code 0, 1 where something is wrong, 130 after Ctrl-C."""
+    gc.set_threshold(
+        100_000
+    )  # what an import makes stays: looking through it for garbage takes a sixth of it
     try:
         app()
     except (InputError, OSError) as error:
