@@ -42,6 +42,7 @@ CONFIGS = {
         "vocabulary_size": 600,
     },
     "video": {"scheduler": SCHEDULER, "window": 4},
+    "decoder": {},
     "depth": {"imagenet": False},
     "judges": {},
 }
@@ -68,7 +69,7 @@ def trained(tmp_path_factory, write_config):
 
     home = tmp_path_factory.mktemp("runs")
     model = None
-    for stage in ("autoencoder", "image", "video"):
+    for stage in ("autoencoder", "image", "video", "decoder"):
         for _ in run_stage(stage, write_config(stage), home / stage, home / "data", model):
             pass
         model = home / stage / "model"

@@ -19,6 +19,7 @@ from makeyourvideo.training.config import OptimizerConfig, read_config
 from makeyourvideo.training.depth import invariant_loss, standardized
 from makeyourvideo.training.diffusion import DiffusionStage, ImageStage, VideoStage
 from makeyourvideo.training.loop import learning_rate, train
+from makeyourvideo.training.run import run_stage
 from makeyourvideo.training.tokenizer import train_tokenizer
 from makeyourvideo.world.scene import WorldConfig
 
@@ -36,6 +37,25 @@ def test_stage_2_moves_the_temporal_parameters_and_no_others(trained):
     moved = {name for name in before if not torch.equal(before[name], after[name])}
     assert moved
     assert moved <= temporal
+
+
+def test_the_decoder_is_trained_further_alone(trained):
+    before, after = trained / "video" / "model", trained / "decoder" / "model"
+    was, now = (load_file(model / "vae" / WEIGHTS) for model in (before, after))
+    moved = {name.split(".")[0] for name in was if not torch.equal(was[name], now[name])}
+    assert moved == {"decoder", "post_quant_conv"}
+    for kept in ("unet/" + WEIGHTS, "text_encoder/model.safetensors", "vae/config.json", "model_index.json"):
+        assert (before / kept).read_bytes() == (after / kept).read_bytes()
+    record = json.loads((after / "training.json").read_text())
+    assert list(record["stages"]) == ["autoencoder", "decoder", "image", "video"]
+
+
+def test_a_trained_on_model_keeps_no_hash_of_the_weights_before(trained, write_config, tmp_path):
+    bundle(trained / "video" / "model", tmp_path / "small")
+    config = write_config("decoder", steps=1)
+    for _ in run_stage("decoder", config, tmp_path / "run", trained / "data", tmp_path / "small"):
+        pass
+    assert "weights_sha256" not in json.loads((tmp_path / "run" / "model" / "training.json").read_text())
 
 
 def test_ablations_change_the_temporal_layers_alone(write_config, trained):
@@ -78,6 +98,11 @@ def test_objects_can_weigh_more(write_config, trained):
     assert 1 < weights.max() <= 4
 
 
+def test_a_model_names_no_folder_of_the_run(trained):
+    for config in trained.glob("*/model/*/config.json"):
+        assert str(trained) not in config.read_text()
+
+
 def test_the_latents_have_unit_spread(trained):
     config = AutoencoderKL.load_config(trained / "autoencoder" / "model" / "vae")
     assert config["scaling_factor"] > 0
@@ -85,7 +110,7 @@ def test_the_latents_have_unit_spread(trained):
 
 
 def test_the_log_holds_every_step_and_a_plot_stands_beside_it(trained):
-    for stage in ("autoencoder", "image", "video", "depth", "judges"):
+    for stage in ("autoencoder", "image", "video", "decoder", "depth", "judges"):
         lines = [json.loads(line) for line in (trained / stage / "log.jsonl").read_text().splitlines()]
         assert [line["step"] for line in lines] == list(range(1, 9))
         assert all(line["loss"] > 0 and line["peak_share"] > 0 for line in lines)

@@ -15,6 +15,7 @@ class TrainingStage(StrEnum):
     autoencoder = "autoencoder"
     image = "image"
     video = "video"
+    decoder = "decoder"
     depth = "depth"
     judges = "judges"
 

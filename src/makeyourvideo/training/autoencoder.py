@@ -1,48 +1,68 @@
-"""Stage 0: the autoencoder, trained on single frames of the world."""
+"""Stage 0: the autoencoder, trained on single frames of the world; and its decoder, trained further alone."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import torch
 from diffusers import AutoencoderKL
+from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 from torch import nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
+from makeyourvideo.model_folder import build_network
 from makeyourvideo.models.autoencoder import patch_size
-from makeyourvideo.training.config import AutoencoderConfig
+from makeyourvideo.training.config import AutoencoderConfig, DecoderConfig, StageConfig
 from makeyourvideo.training.data import draw_clips, open_data, step_generator, to_signed
 from makeyourvideo.training.record import write_record
 from makeyourvideo.training.start import take_over
 
 
-class AutoencoderStage:
-    """Modules and loss of the stage.
+class _PictureStage:
+    """What both stages share: pictures, and the error of what comes out of the autoencoder."""
 
-    The loss is the mean absolute error of pixels and of their differences (so that edges stay sharp), plus
-    the KL divergence of the latents from a unit normal.
-    """
+    def __init__(self, config: StageConfig, data: Path, vae: AutoencoderKL) -> None:
+        self.config, self.data = config, open_data(config, data)
+        self.vae = vae.to(memory_format=torch.channels_last).train()
+        self.patch = patch_size(vae)
+        self.modules = nn.ModuleDict({"vae": self.vae})
+
+    def _encoded(self, step: int) -> tuple[torch.Tensor, DiagonalGaussianDistribution]:
+        pictures = self._pictures(step_generator(self.config, step), self.config.batch_size)
+        return pictures, self.vae.encode(pixel_unshuffle(pictures, self.patch)).latent_dist
+
+    def _error(self, pictures: torch.Tensor, latents: torch.Tensor, gradient_weight: float) -> torch.Tensor:
+        """Mean absolute error of the decoded pixels and of their differences, so that edges stay sharp."""
+        error = pixel_shuffle(self.vae.decode(latents).sample, self.patch) - pictures
+        edges = error.diff(dim=-1).abs().mean() + error.diff(dim=-2).abs().mean()
+        return error.abs().mean() + gradient_weight * edges
+
+    def _pictures(self, rng: np.random.Generator, count: int) -> torch.Tensor:
+        drawn = draw_clips(rng, self.data, count, num_frames=1)
+        frames = to_signed(
+            np.stack([self.data[name].frames[scene][frames][0] for name, scene, frames in drawn])
+        )
+        return frames.to(self.vae.device).contiguous(memory_format=torch.channels_last)
+
+
+class AutoencoderStage(_PictureStage):
+    """Stage 0: the loss is the pictures' error plus the KL divergence of the latents from a unit normal."""
+
+    config: AutoencoderConfig
 
     def __init__(self, config: AutoencoderConfig, data: Path, start: Path | None = None) -> None:
         torch.manual_seed(config.seed)
-        self.config, self.start = config, start
-        self.data = open_data(config, data)
-        vae: AutoencoderKL = AutoencoderKL(**config.vae).to(memory_format=torch.channels_last)
-        self.patch = patch_size(vae)
+        self.start = start
+        super().__init__(config, data, AutoencoderKL(**config.vae))
         if start:
-            take_over(vae, start, "vae")
-        self.vae = vae.train()
-        self.modules = nn.ModuleDict({"vae": vae})
+            take_over(self.vae, start, "vae")
 
     def loss(self, step: int) -> torch.Tensor:
         """Return the mean loss over the pictures of a step."""
-        vae = self.vae
-        pictures = self._pictures(step_generator(self.config, step), self.config.batch_size)
-        posterior = vae.encode(pixel_unshuffle(pictures, self.patch)).latent_dist
-        decoded = pixel_shuffle(vae.decode(posterior.sample()).sample, self.patch)
-        error = decoded - pictures
-        edges = error.diff(dim=-1).abs().mean() + error.diff(dim=-2).abs().mean()
+        pictures, posterior = self._encoded(step)
         spread = 0.5 * (posterior.mean**2 + posterior.var - 1 - posterior.logvar).mean()
-        return error.abs().mean() + self.config.gradient_weight * edges + self.config.kl_weight * spread
+        error = self._error(pictures, posterior.sample(), self.config.gradient_weight)
+        return error + self.config.kl_weight * spread
 
     def finish(self, model: Path) -> None:
         """Measure the latents' mean and spread, keep them in the config, and write `vae/`."""
@@ -59,9 +79,32 @@ class AutoencoderStage:
         vae.save_pretrained(model / "vae")
         write_record(model, None, self.config, self.start)
 
-    def _pictures(self, rng: np.random.Generator, count: int) -> torch.Tensor:
-        drawn = draw_clips(rng, self.data, count, num_frames=1)
-        frames = to_signed(
-            np.stack([self.data[name].frames[scene][frames][0] for name, scene, frames in drawn])
-        )
-        return frames.to(self.vae.device).contiguous(memory_format=torch.channels_last)
+
+class DecoderStage(_PictureStage):
+    """The decoder of a model that is there, trained further.
+
+    The encoder stays as it is, so the latents mean what they did, and the other networks fit as before.
+    """
+
+    config: DecoderConfig
+
+    def __init__(self, config: DecoderConfig, data: Path, model: Path) -> None:
+        self.model = model
+        vae = build_network(model, "vae")
+        assert isinstance(vae, AutoencoderKL)
+        take_over(vae, model, "vae")
+        super().__init__(config, data, vae)
+        vae.requires_grad_(False)
+        for part in (vae.post_quant_conv, vae.decoder):
+            part.requires_grad_(True)
+
+    def loss(self, step: int) -> torch.Tensor:
+        """Return the mean error over the pictures of a step."""
+        pictures, posterior = self._encoded(step)
+        return self._error(pictures, posterior.sample(), self.config.gradient_weight)
+
+    def finish(self, model: Path) -> None:
+        """Write the whole model, with the new decoder."""
+        shutil.copytree(self.model, model, dirs_exist_ok=True)
+        self.vae.save_pretrained(model / "vae")
+        write_record(model, self.model, self.config)

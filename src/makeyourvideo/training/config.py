@@ -44,7 +44,7 @@ class StageConfig(_Strict):
         save_minutes: how often the state is written.
     """
 
-    stage: Literal["autoencoder", "image", "video", "depth", "judges"]
+    stage: Literal["autoencoder", "image", "video", "decoder", "depth", "judges"]
     steps: int
     batch_size: int
     optimizer: OptimizerConfig
@@ -60,6 +60,13 @@ class AutoencoderConfig(StageConfig):
     stage: Literal["autoencoder"]
     vae: dict[str, Any]
     kl_weight: float = 1e-5
+    gradient_weight: float = 1.0
+
+
+class DecoderConfig(StageConfig):
+    """The decoder of a whole model, trained further behind its frozen encoder."""
+
+    stage: Literal["decoder"]
     gradient_weight: float = 1.0
 
 
@@ -117,6 +124,7 @@ _CONFIGS: dict[str, type[StageConfig]] = {
     "autoencoder": AutoencoderConfig,
     "image": ImageConfig,
     "video": VideoConfig,
+    "decoder": DecoderConfig,
     "depth": DepthConfig,
     "judges": JudgesConfig,
 }

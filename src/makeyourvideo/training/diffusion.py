@@ -186,7 +186,7 @@ def _with_fresh_temporal_layers(folder: Path, overrides: Mapping[str, Any]) -> V
         InputError: the overrides change the spatial layers.
     """
     image_model = VideoUNet.from_pretrained(folder)
-    unet: VideoUNet = VideoUNet.from_config({**image_model.config, **overrides})
+    unet: VideoUNet = VideoUNet.from_config({**VideoUNet.load_config(folder), **overrides})
     spatial, wanted = (_spatial_tensors(network) for network in (image_model, unet))
     if {name: tensor.shape for name, tensor in spatial.items()} != {
         name: tensor.shape for name, tensor in wanted.items()

@@ -27,6 +27,7 @@ def write_record(
         config.stage: {"config": config.model_dump(mode="json"), **_code(), **begun},
     }
     record = {**record, **added, "stages": stages}
+    record.pop("weights_sha256", None)  # of the weights before
     (model / TRAINING_RECORD).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
 
 

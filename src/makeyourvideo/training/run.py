@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from makeyourvideo.errors import InputError
-from makeyourvideo.training.autoencoder import AutoencoderStage
+from makeyourvideo.training.autoencoder import AutoencoderStage, DecoderStage
 from makeyourvideo.training.config import (
     AutoencoderConfig,
+    DecoderConfig,
     DepthConfig,
     ImageConfig,
     JudgesConfig,
@@ -21,6 +22,8 @@ from makeyourvideo.training.diffusion import ImageStage, VideoStage, prepare_lat
 from makeyourvideo.training.judges import JudgesStage
 from makeyourvideo.training.loop import Step, train
 from makeyourvideo.training.plot import plot_log
+
+_Stage = AutoencoderStage | DecoderStage | DepthStage | ImageStage | JudgesStage | VideoStage
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ def run_stage(
     `folder` then holds `state.pt`, `log.jsonl`, `loss.png` and `model/`: the model folder so far.
 
     Args:
-        stage: "autoencoder", "image", "video", "depth" or "judges".
+        stage: "autoencoder", "image", "video", "decoder", "depth" or "judges".
         config_path: the stage's YAML file.
         folder: of the run.
         data: folder of the rendered data sets, which are made where they are missing.
@@ -67,10 +70,10 @@ def run_stage(
 
 def _stage(
     config: StageConfig, data: Path, model: Path | None, start: Path | None
-) -> Generator[Preparing, None, AutoencoderStage | DepthStage | ImageStage | JudgesStage | VideoStage]:
+) -> Generator[Preparing, None, _Stage]:
     if isinstance(config, AutoencoderConfig):
         return AutoencoderStage(config, data, start)
-    if start and isinstance(config, DepthConfig | JudgesConfig):
+    if start and isinstance(config, DecoderConfig | DepthConfig | JudgesConfig):
         raise InputError("--start", f"nothing beside the stage {config.stage}", str(start))
     if isinstance(config, DepthConfig):
         return DepthStage(config, data)
@@ -78,6 +81,8 @@ def _stage(
         return JudgesStage(config, data)
     if model is None or not (model / "vae").is_dir():
         raise InputError("--model", "the model folder that the stage before wrote", str(model))
+    if isinstance(config, DecoderConfig):
+        return DecoderStage(config, data, model)
     assert isinstance(config, ImageConfig | VideoConfig)
     for done, total in prepare_latents(config, data, model):
         yield Preparing("encoding", done, total)
