@@ -14,6 +14,7 @@ from makeyourvideo.models.depth_estimator import DepthEstimator
 from makeyourvideo.models.judge import Judge
 from makeyourvideo.models.unet import VideoUNet
 from makeyourvideo.pipeline import BUNDLED_MODEL, MakeYourVideoPipeline
+from makeyourvideo.training.autoencoder import DecoderStage
 from makeyourvideo.training.bundle import bundle
 from makeyourvideo.training.config import OptimizerConfig, read_config
 from makeyourvideo.training.depth import invariant_loss, standardized
@@ -48,6 +49,21 @@ def test_the_decoder_is_trained_further_alone(trained):
         assert (before / kept).read_bytes() == (after / kept).read_bytes()
     record = json.loads((after / "training.json").read_text())
     assert list(record["stages"]) == ["autoencoder", "decoder", "image", "video"]
+
+
+def test_the_decoder_learns_from_disturbed_latents(trained, write_config):
+    seen = {}
+    for noise in (0.0, 0.5):
+        config = read_config(write_config("decoder", latent_noise=noise, batch_size=8), "decoder")
+        stage = DecoderStage(config, trained / "data", trained / "video" / "model")
+        decode = stage.vae.decode
+        stage.vae.decode = lambda latents, noise=noise, decode=decode: decode(seen.setdefault(noise, latents))
+        torch.manual_seed(0)
+        stage.loss(0)
+    noise = (seen[0.5] - seen[0.0]) * stage.vae.config.scaling_factor
+    spreads = noise.flatten(1).std(dim=1)
+    assert 0.3 < spreads.max() < 0.6
+    assert spreads.min() < 0.2
 
 
 def test_a_trained_on_model_keeps_no_hash_of_the_weights_before(trained, write_config, tmp_path):

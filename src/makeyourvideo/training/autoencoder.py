@@ -101,7 +101,10 @@ class DecoderStage(_PictureStage):
     def loss(self, step: int) -> torch.Tensor:
         """Return the mean error over the pictures of a step."""
         pictures, posterior = self._encoded(step)
-        return self._error(pictures, posterior.sample(), self.config.gradient_weight)
+        latents = posterior.sample()
+        spread = torch.rand(len(latents), 1, 1, 1) * self.config.latent_noise / self.vae.config.scaling_factor
+        latents = latents + torch.randn_like(latents) * spread.to(latents.device)
+        return self._error(pictures, latents, self.config.gradient_weight)
 
     def finish(self, model: Path) -> None:
         """Write the whole model, with the new decoder."""

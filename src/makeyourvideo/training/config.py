@@ -64,10 +64,15 @@ class AutoencoderConfig(StageConfig):
 
 
 class DecoderConfig(StageConfig):
-    """The decoder of a whole model, trained further behind its frozen encoder."""
+    """The decoder of a whole model, trained further behind its frozen encoder.
+
+    Latents get normal noise of a spread drawn up to `latent_noise` times their own, a stand-in for what a
+    diffusion model leaves in them.
+    """
 
     stage: Literal["decoder"]
     gradient_weight: float = 1.0
+    latent_noise: float = 0.0
 
 
 class DiffusionConfig(StageConfig):
