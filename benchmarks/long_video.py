@@ -34,7 +34,8 @@ def compare(pipe: MakeYourVideoPipeline, num_frames: int, shape: dict[str, int])
     windows = torch.cat([event.latents for event in events if isinstance(event, WindowDone)], dim=2)
     at_once = pipe.plan("a red ball on sand", depth, "", Options(stream=False, **asked))
     *_, last = pipe.denoise([at_once], [depth], [torch.Generator().manual_seed(0)])
-    videos = [to_uint8(pipe.decode_latents(latents, plan.framing))[0] for latents in (windows, last.latents)]
+    both = (windows, last.latents)
+    videos = [to_uint8(pipe.decode_latents(latents, [plan], [depth]))[0] for latents in both]
     distance = float((windows - last.latents).square().mean().sqrt())
     pixels = float(np.sqrt(((videos[0].astype(float) - videos[1]) ** 2).mean()))
     seams = [window.start for window in plan.windows[1:]]

@@ -93,7 +93,8 @@ def test_each_rung_holds_less(settings: Settings) -> None:
     held = [memory.activations for memory in estimated]
     assert held == sorted(held, reverse=True)
     assert held[-1] < 0.5 * held[0]
-    networks = (job.skeleton.unet, job.skeleton.vae, job.skeleton.text_encoder)
+    skeleton = job.skeleton
+    networks = (skeleton.unet, skeleton.vae, skeleton.text_encoder, skeleton.refiner)
     assert estimated[0].weights == sum(4 * p.numel() for network in networks for p in network.parameters())
 
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from makeyourvideo.models import VideoUNet
+from makeyourvideo.models.refiner import Refiner
 from makeyourvideo.pipeline import MakeYourVideoPipeline
 from makeyourvideo.training.tokenizer import train_tokenizer
 
@@ -49,8 +50,9 @@ def tiny_pipeline() -> MakeYourVideoPipeline:
         depth_normalization="clip",
         depth_patch_size=2,
     )
+    refiner = Refiner(channels=8, num_blocks=1)
     with torch.no_grad():
-        for parameter in unet.parameters():
+        for parameter in (*unet.parameters(), *refiner.parameters()):
             if not parameter.any():  # zero-initialised layers would hide whatever feeds them
                 parameter.normal_(std=0.1)
     scheduler = DDIMScheduler(
@@ -68,6 +70,7 @@ def tiny_pipeline() -> MakeYourVideoPipeline:
         CLIPTextModel(text).eval(),
         tokenizer,
         scheduler,
+        refiner=refiner.eval(),
         num_inference_steps=3,
         guidance_scale=2.0,
         num_frames=4,

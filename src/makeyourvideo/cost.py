@@ -16,7 +16,7 @@ from torch.utils._pytree import tree_leaves
 from makeyourvideo.denoising import DECODED_TOGETHER
 from makeyourvideo.errors import InputError
 from makeyourvideo.memory import LADDER, Thrift, resident_bytes, size_text
-from makeyourvideo.model_folder import NETWORKS
+from makeyourvideo.model_folder import networks_in
 from makeyourvideo.pipeline import MakeYourVideoPipeline
 from makeyourvideo.planning import Plan
 from makeyourvideo.sampling import WHOLE
@@ -82,12 +82,12 @@ def estimate_memory(
         thrift: what is done to hold less.
         in_use: what the process holds before.
     """
-    networks: list[nn.Module] = [skeleton.text_encoder, skeleton.unet, skeleton.vae]
+    networks: list[nn.Module] = [skeleton.components[part] for part in networks_in(folder)]
     weights = [parameter for network in networks for parameter in network.parameters()]
     with _LiveBytes(weights, 1 if thrift.hands_back else SCATTER) as denoising:
         latents = evaluate_once(skeleton, plan, depth, thrift)
     with torch.no_grad(), _LiveBytes(weights, 1 if thrift.hands_back else SCATTER) as decoding:
-        skeleton.decode_latents(latents[:, :, :DECODED_TOGETHER], plan.framing)
+        skeleton.decode_latents(latents[:, :, :DECODED_TOGETHER], [plan], [depth])
     framing, frames = plan.framing, latents.shape[2]
     pictures = 2 * 3 * frames * framing.height * framing.width
     at_work = max(denoising.peak, decoding.peak + pictures)
@@ -97,7 +97,7 @@ def estimate_memory(
         in_use=in_use,
         held=resident_bytes("VmHWM"),
         weights=sum(4 * weight.numel() for weight in weights),
-        mapped=max(_converted_bytes(folder / part) for part in NETWORKS),
+        mapped=max(_converted_bytes(folder / part) for part in networks_in(folder)),
         activations=max(at_work, pictures + ENCODER_BYTES),
     )
 

@@ -6,13 +6,17 @@ from typing import Any
 import numpy as np
 import torch
 from diffusers import AutoencoderKL, DiffusionPipeline
+from einops import rearrange
 from torch import Tensor
+from torch.nn.functional import pixel_shuffle
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from makeyourvideo.errors import InputError
 from makeyourvideo.framing import Framing
 from makeyourvideo.memory import LAVISH, Thrift
 from makeyourvideo.models.autoencoder import decode, spatial_factor
+from makeyourvideo.models.dense import by_frames
+from makeyourvideo.models.refiner import Refiner
 from makeyourvideo.models.unet import SLICE_BYTES, VideoUNet
 from makeyourvideo.planning import Plan
 from makeyourvideo.sampling import (
@@ -53,6 +57,7 @@ class DenoisingPipeline(DiffusionPipeline):
     text_encoder: CLIPTextModel
     tokenizer: CLIPTokenizer
     scheduler: Any
+    refiner: Refiner | None
     thrift: Thrift = LAVISH
 
     def save_memory(self, thrift: Thrift) -> None:
@@ -209,11 +214,42 @@ class DenoisingPipeline(DiffusionPipeline):
         return self.text_encoder(tokens.input_ids.to(self.text_encoder.device)).last_hidden_state
 
     @torch.no_grad()
-    def decode_latents(self, latents: Tensor, framing: Framing) -> Tensor:
-        """Frames `(batch, frames, 3, height, width)` in [0, 1], cropped to the size asked for."""
-        frames = decode(self.vae, latents.to(self.vae.dtype), self.thrift.decoded_frames)
-        frames = frames[..., : framing.height, : framing.width].transpose(1, 2)
-        return frames.float().div_(2).add_(0.5).clamp_(0, 1)  # in place: they are nobody else's
+    def decode_latents(
+        self,
+        latents: Tensor,
+        plans: Sequence[Plan],
+        depths: Sequence[DepthClip],
+        frames: range | None = None,
+    ) -> Tensor:
+        """Decode to pictures `(batch, frames, 3, height, width)` in [0, 1], cropped to the size asked for.
+
+        Args:
+            latents: of `plans`, `(batch, channels, frames, height, width)`.
+            plans, depths: what they were made for; a refiner looks at the depth.
+            frames: which frames of the video they are; without it, the first.
+        """
+        framing = plans[0].framing
+        pictures = decode(self.vae, latents.to(self.vae.dtype), self.thrift.decoded_frames)
+        if self.refiner is not None:
+            pictures = self._refined(self.refiner, pictures, plans, depths, frames or range(latents.shape[2]))
+        pictures = pictures[..., : framing.height, : framing.width].transpose(1, 2)
+        return pictures.float().div_(2).add_(0.5).clamp_(0, 1)  # in place: they are nobody else's
+
+    def _refined(
+        self,
+        refiner: Refiner,
+        pictures: Tensor,
+        plans: Sequence[Plan],
+        depths: Sequence[DepthClip],
+        frames: range,
+    ) -> Tensor:
+        patch = self.unet.config.depth_patch_size
+        folded = torch.stack([self.condition(*one, frames) for one in zip(plans, depths, strict=True)])
+        depth = pixel_shuffle(rearrange(folded, "b c f h w -> (b f) c h w"), patch)
+        flat = rearrange(pictures, "b c f h w -> (b f) c h w")
+        size = min(self.thrift.decoded_frames, len(flat))
+        refined = by_frames(refiner, size, flat, depth.to(flat.device, flat.dtype))
+        return rearrange(refined, "(b f) c h w -> b c f h w", f=len(frames))
 
     @property
     def size_multiple(self) -> int:

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from makeyourvideo.denoising import DECODED_TOGETHER, Around
 from makeyourvideo.drift.meter import LEAST_FRAMES, DriftMeter, DriftReport
-from makeyourvideo.framing import Framing
 from makeyourvideo.job import Job
 from makeyourvideo.kept_work import KeptWork, remove
 from makeyourvideo.media import Frames, growing_video
@@ -92,7 +91,7 @@ def make_at_once(pipe: MakeYourVideoPipeline, job: Job, kept: KeptWork, clock: C
     for event in pipe.denoise([job.plan], [job.depth], [_seeded(job.settings.seed)], around):
         yield event
     yield clock.begins("decoding")
-    frames = _decoded(pipe, event.latents, job.plan.framing)
+    frames = _decoded(pipe, job, event.latents, range(job.plan.num_frames))
     meter = _meter(job)
     if meter:
         meter.add(frames)
@@ -186,22 +185,25 @@ class _Reel:
     """Decodes windows, watches them for drift, and keeps the frames that the strip shows."""
 
     def __init__(self, pipe: MakeYourVideoPipeline, job: Job) -> None:
-        self._pipe, self._framing = pipe, job.plan.framing
+        self._pipe, self._job = pipe, job
         self._wanted = shown_frames(job)
         self.shown: list[NDArray[np.uint8]] = []
         self.meter = _meter(job)
 
     def decoded(self, frames: range, latents: Tensor) -> Frames:
-        decoded = _decoded(self._pipe, latents.to(self._pipe.device), self._framing)
+        decoded = _decoded(self._pipe, self._job, latents.to(self._pipe.device), frames)
         if self.meter:
             self.meter.add(decoded)
         self.shown += [decoded[frame - frames.start].copy() for frame in self._wanted if frame in frames]
         return decoded
 
 
-def _decoded(pipe: MakeYourVideoPipeline, latents: Tensor, framing: Framing) -> Frames:
-    parts = latents.split(DECODED_TOGETHER, dim=2)
-    return np.concatenate([to_uint8(pipe.decode_latents(part, framing))[0] for part in parts])
+def _decoded(pipe: MakeYourVideoPipeline, job: Job, latents: Tensor, frames: range) -> Frames:
+    def part(first: int) -> Frames:
+        some = slice(first, first + DECODED_TOGETHER)
+        return to_uint8(pipe.decode_latents(latents[:, :, some], [job.plan], [job.depth], frames[some]))[0]
+
+    return np.concatenate([part(first) for first in range(0, len(frames), DECODED_TOGETHER)])
 
 
 def _seeded(seed: int) -> torch.Generator:

@@ -13,10 +13,16 @@ from safetensors import safe_open
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from makeyourvideo.errors import InputError, unreadable_unless
+from makeyourvideo.models.refiner import Refiner
 from makeyourvideo.models.unet import VideoUNet
 
-NETWORKS: dict[str, Any] = {"unet": VideoUNet, "vae": AutoencoderKL, "text_encoder": CLIPTextModel}
-"""The parts with weights that sampling needs, by the name of their folder."""
+NETWORKS: dict[str, Any] = {
+    "unet": VideoUNet,
+    "vae": AutoencoderKL,
+    "text_encoder": CLIPTextModel,
+    "refiner": Refiner,
+}
+"""The parts with weights that sampling uses, by the name of their folder; not every model has a refiner."""
 
 CLASSES = {
     "unet": ["makeyourvideo.models.unet", "VideoUNet"],
@@ -25,12 +31,18 @@ CLASSES = {
     "tokenizer": ["transformers", "CLIPTokenizer"],
     "scheduler": ["diffusers", "DDIMScheduler"],
     "depth_estimator": ["transformers", "DPTForDepthEstimation"],
+    "refiner": ["makeyourvideo.models.refiner", "Refiner"],
 }
 """Every part that a model folder may have, as its index names it: library and class."""
 
 
 TRAINING_RECORD = "training.json"
 """The file that says how a model was made and which words it knows; converted models have none."""
+
+
+def networks_in(folder: Path) -> list[str]:
+    """The names of `NETWORKS` that a model folder has, as its index says."""
+    return _networks(json.loads((folder / "model_index.json").read_text()))
 
 
 def unknown_words(folder: Path, prompt: str) -> list[str]:
@@ -61,10 +73,18 @@ def write_index(folder: Path, classes: Mapping[str, list[str]], **settings: Any)
         "_class_name": "MakeYourVideoPipeline",
         "_diffusers_version": diffusers.__version__,
         "depth_estimator": [None, None],
+        "refiner": [None, None],
         **classes,
         **settings,
     }
     (folder / "model_index.json").write_text(json.dumps(index, indent=2, sort_keys=True) + "\n")
+
+
+def add_to_index(folder: Path, part: str) -> None:
+    """Enter one more part of `CLASSES` into the index of a model folder."""
+    file = folder / "model_index.json"
+    index = json.loads(file.read_text()) | {part: CLASSES[part]}
+    file.write_text(json.dumps(index, indent=2, sort_keys=True) + "\n")
 
 
 def check_folder(folder: Path) -> None:
@@ -79,7 +99,8 @@ def check_folder(folder: Path) -> None:
         raise InputError(folder, "a model folder with a model_index.json", _what_is_there(folder))
     with unreadable_unless(index_file, "a diffusers model index in JSON"):
         index = dict(json.loads(index_file.read_text()))
-    for part in (*NETWORKS, "tokenizer", "scheduler"):
+    networks = _networks(index)
+    for part in (*networks, "tokenizer", "scheduler"):
         if part not in index:
             raise InputError(index_file, f"an entry {part!r}", f"only {', '.join(sorted(index))}")
         if not (folder / part).is_dir():
@@ -88,7 +109,8 @@ def check_folder(folder: Path) -> None:
         raise InputError(
             folder / "tokenizer", "a tokenizer.json or vocab.json", "neither"
         )  # else loads blank
-    for part, cls in NETWORKS.items():
+    for part in networks:
+        cls = NETWORKS[part]
         if not isinstance(index[part], list) or index[part][-1] != cls.__name__:
             raise InputError(
                 index_file,
@@ -130,6 +152,10 @@ def build_network(folder: Path, part: str) -> torch.nn.Module:
         if cls is CLIPTextModel:
             return CLIPTextModel(CLIPTextConfig.from_pretrained(folder / part, local_files_only=True))
         return cls.from_config(cls.load_config(folder / part, local_files_only=True))
+
+
+def _networks(index: Mapping[str, Any]) -> list[str]:
+    return [part for part in NETWORKS if part != "refiner" or index.get(part) not in (None, [None, None])]
 
 
 def _check_weights(folder: Path) -> None:

@@ -16,7 +16,8 @@ from transformers import CLIPTextModel, CLIPTokenizer, DPTForDepthEstimation
 from makeyourvideo.denoising import DenoisingPipeline
 from makeyourvideo.errors import InputError, unreadable_unless
 from makeyourvideo.framing import plan_framing
-from makeyourvideo.model_folder import NETWORKS, build_network, check_folder, load_network
+from makeyourvideo.model_folder import build_network, check_folder, load_network, networks_in
+from makeyourvideo.models.refiner import Refiner
 from makeyourvideo.models.unet import VideoUNet
 from makeyourvideo.pipeline_output import MakeYourVideoOutput, OutputType, to_output_type
 from makeyourvideo.planning import (
@@ -51,6 +52,7 @@ class MakeYourVideoPipeline(DenoisingPipeline):
         tokenizer: pads every prompt to its `model_max_length`.
         scheduler: any of `DDIMScheduler.compatibles`; each run makes a fresh one from its config.
         depth_estimator: for making depth from frames; sampling does not use it.
+        refiner: sharpens decoded frames by their depth, where a model has one.
         num_inference_steps: default number of steps.
         guidance_scale: default guidance.
         guidance_interval: where on the schedule it is applied by default, see `Options`.
@@ -61,8 +63,8 @@ class MakeYourVideoPipeline(DenoisingPipeline):
         fps: frames a second to write results with.
     """
 
-    model_cpu_offload_seq = "text_encoder->unet->vae"
-    _optional_components = ["depth_estimator"]  # noqa: RUF012  (diffusers reads it off the class)
+    model_cpu_offload_seq = "text_encoder->unet->vae->refiner"
+    _optional_components = ["depth_estimator", "refiner"]  # noqa: RUF012  (diffusers reads it off the class)
 
     def __init__(
         self,
@@ -72,6 +74,7 @@ class MakeYourVideoPipeline(DenoisingPipeline):
         tokenizer: CLIPTokenizer,
         scheduler: Any,
         depth_estimator: DPTForDepthEstimation | None = None,
+        refiner: Refiner | None = None,
         num_inference_steps: int = 50,
         guidance_scale: float = 7.5,
         eta: float = 1.0,
@@ -89,6 +92,7 @@ class MakeYourVideoPipeline(DenoisingPipeline):
             tokenizer=tokenizer,
             scheduler=scheduler,
             depth_estimator=depth_estimator,
+            refiner=refiner,
         )
         self.register_to_config(
             num_inference_steps=num_inference_steps,
@@ -113,7 +117,7 @@ class MakeYourVideoPipeline(DenoisingPipeline):
         kwargs.setdefault("dtype", torch.float32)
         folder = Path(pretrained_model_name_or_path)
         check_folder(folder)
-        for part in NETWORKS.keys() - kwargs.keys():
+        for part in set(networks_in(folder)) - kwargs.keys():
             kwargs[part] = load_network(folder, part, kwargs["dtype"])
         with unreadable_unless(folder, "a model folder in the diffusers layout"):
             return super().from_pretrained(folder, **kwargs)
@@ -127,7 +131,7 @@ class MakeYourVideoPipeline(DenoisingPipeline):
         """
         check_folder(folder)
         with torch.device("meta"):
-            networks = {part: build_network(folder, part) for part in NETWORKS}
+            networks = {part: build_network(folder, part) for part in networks_in(folder)}
         with unreadable_unless(folder, "a model folder in the diffusers layout"):
             return super().from_pretrained(folder, **networks, depth_estimator=None)
 
@@ -219,7 +223,7 @@ class MakeYourVideoPipeline(DenoisingPipeline):
                 bar.update()
         frames: Any = event.latents
         if output_type != "latent":
-            frames = to_output_type(self.decode_latents(frames, plans[0].framing), output_type)
+            frames = to_output_type(self.decode_latents(frames, plans, depths), output_type)
         self.maybe_free_model_hooks()
         if not return_dict:
             return (frames,)

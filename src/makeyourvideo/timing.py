@@ -20,8 +20,9 @@ from makeyourvideo.job import Job
 from makeyourvideo.manifest import fingerprint
 from makeyourvideo.media import write_video
 from makeyourvideo.memory import hand_back_freed_memory
-from makeyourvideo.model_folder import NETWORKS, load_network
+from makeyourvideo.model_folder import load_network, networks_in
 from makeyourvideo.models import spatial, temporal
+from makeyourvideo.models.refiner import Refiner
 from makeyourvideo.run import seen_depth
 
 MEASURED_FRAMES = 32
@@ -37,6 +38,7 @@ WHOLE = (
     spatial.Upsample,
     temporal.TemporalConvolution,
     temporal.TemporalTransformer,
+    Refiner,
 )
 WHOLE_ELSEWHERE = {"ResnetBlock2D", "Upsample2D", "Attention", "CLIPEncoderLayer"}
 """Layers that are measured as a whole: ours, and by name those of the autoencoder and the text encoder."""
@@ -70,10 +72,13 @@ class Layers:
         self._counts: Counter[str] = Counter()
 
     @contextmanager
-    def recorded(self, network: nn.Module) -> Iterator[None]:
-        """Note every layer that the network runs inside, at the shapes it is given."""
+    def recorded(self, *networks: nn.Module | None) -> Iterator[None]:
+        """Note every layer that the networks run inside, at the shapes it is given."""
         handles = [
-            layer.register_forward_pre_hook(self._note, with_kwargs=True) for layer in _whole_layers(network)
+            layer.register_forward_pre_hook(self._note, with_kwargs=True)
+            for network in networks
+            if network is not None
+            for layer in _whole_layers(network)
         ]
         try:
             yield
@@ -117,15 +122,15 @@ def _computing(job: Job) -> float:
     pipe, plan = job.skeleton, job.plan
     seen = [len(window.seen) for window in plan.windows] or [plan.num_frames]
     frames = min(max(seen), MEASURED_FRAMES)
-    text, unet, vae = Layers(), Layers(), Layers()
+    text, unet, pictures = Layers(), Layers(), Layers()
     with text.recorded(pipe.text_encoder), unet.recorded(pipe.unet):
         latents = evaluate_once(pipe, plan, job.depth, job.thrift, frames)
     decoded = latents[:, :, : job.thrift.decoded_frames]
-    with vae.recorded(pipe.vae):
-        pipe.decode_latents(decoded, plan.framing)
+    with pictures.recorded(pipe.vae, pipe.refiner):
+        pipe.decode_latents(decoded, [plan], [job.depth])
     evaluations = plan.branch_evaluations / max(plan.branches) / len(seen) * sum(seen) / frames
     decodings = plan.num_frames / decoded.shape[2]
-    parts = ((text, 1, 1), (unet, evaluations, len(set(seen))), (vae, decodings, 1))
+    parts = ((text, 1, 1), (unet, evaluations, len(set(seen))), (pictures, decodings, 1))
     seconds = 0.0
     for layers, times, shapes in parts:
         together, beginning = layers.seconds()
@@ -135,7 +140,7 @@ def _computing(job: Job) -> float:
 
 def _loading(folder: Path) -> float:
     """From the smallest network: its checksum and its loading, for as many bytes as there are."""
-    sizes = {part: _bytes_in(folder / part) for part in NETWORKS}
+    sizes = {part: _bytes_in(folder / part) for part in networks_in(folder)}
     smallest = min(sizes, key=sizes.__getitem__)
     start = time.perf_counter()
     fingerprint(folder / smallest)

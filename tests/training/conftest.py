@@ -43,6 +43,7 @@ CONFIGS = {
     },
     "video": {"scheduler": SCHEDULER, "window": 4},
     "decoder": {},
+    "refiner": {"refiner": {"channels": 8, "num_blocks": 1}, "timesteps": [100, 500]},
     "depth": {"imagenet": False},
     "judges": {},
 }
@@ -69,7 +70,7 @@ def trained(tmp_path_factory, write_config):
 
     home = tmp_path_factory.mktemp("runs")
     model = None
-    for stage in ("autoencoder", "image", "video", "decoder"):
+    for stage in ("autoencoder", "image", "video", "decoder", "refiner"):
         for _ in run_stage(stage, write_config(stage), home / stage, home / "data", model):
             pass
         model = home / stage / "model"

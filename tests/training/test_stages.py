@@ -66,6 +66,21 @@ def test_the_decoder_learns_from_disturbed_latents(trained, write_config):
     assert spreads.min() < 0.2
 
 
+def test_the_refiner_is_added_and_nothing_else_moves(trained):
+    before, after = trained / "decoder" / "model", trained / "refiner" / "model"
+    for kept in ("unet/" + WEIGHTS, "text_encoder/model.safetensors", "vae/" + WEIGHTS):
+        assert (before / kept).read_bytes() == (after / kept).read_bytes()
+    pipe = MakeYourVideoPipeline.from_pretrained(after)
+    assert pipe.refiner is not None
+    assert pipe.refiner.last.weight.any()
+    assert MakeYourVideoPipeline.from_pretrained(before).refiner is None
+
+
+def test_a_decoder_trained_further_needs_no_latents_made_again(trained):
+    data = trained / "data" / "stills"
+    assert len(list(data.glob("latents-*.npy"))) == 1
+
+
 def test_a_trained_on_model_keeps_no_hash_of_the_weights_before(trained, write_config, tmp_path):
     bundle(trained / "video" / "model", tmp_path / "small")
     config = write_config("decoder", steps=1)
@@ -126,7 +141,7 @@ def test_the_latents_have_unit_spread(trained):
 
 
 def test_the_log_holds_every_step_and_a_plot_stands_beside_it(trained):
-    for stage in ("autoencoder", "image", "video", "decoder", "depth", "judges"):
+    for stage in ("autoencoder", "image", "video", "decoder", "refiner", "depth", "judges"):
         lines = [json.loads(line) for line in (trained / stage / "log.jsonl").read_text().splitlines()]
         assert [line["step"] for line in lines] == list(range(1, 9))
         assert all(line["loss"] > 0 and line["peak_share"] > 0 for line in lines)

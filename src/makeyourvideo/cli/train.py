@@ -16,6 +16,7 @@ class TrainingStage(StrEnum):
     image = "image"
     video = "video"
     decoder = "decoder"
+    refiner = "refiner"
     depth = "depth"
     judges = "judges"
 

@@ -44,7 +44,7 @@ class StageConfig(_Strict):
         save_minutes: how often the state is written.
     """
 
-    stage: Literal["autoencoder", "image", "video", "decoder", "depth", "judges"]
+    stage: Literal["autoencoder", "image", "video", "decoder", "refiner", "depth", "judges"]
     steps: int
     batch_size: int
     optimizer: OptimizerConfig
@@ -78,12 +78,13 @@ class DecoderConfig(StageConfig):
 class DiffusionConfig(StageConfig):
     """What stages 1 and 2 share: their noise schedule, and how often prompt or depth is dropped.
 
-    `sampling` are the defaults that the model is to be sampled with, arguments of `MakeYourVideoPipeline`.
-    Dropped depth is neutral, 0 everywhere, so that the model can also do without. Where an object is, the
-    loss weighs `1 + object_weight` times as much as elsewhere.
+    Without a `scheduler` it is that of the model that the stage builds on. `sampling` are the defaults that
+    the model is to be sampled with, arguments of `MakeYourVideoPipeline`. Dropped depth is neutral, 0
+    everywhere, so that the model can also do without. Where an object is, the loss weighs `1 + object_weight`
+    times as much as elsewhere.
     """
 
-    scheduler: dict[str, Any]
+    scheduler: dict[str, Any] = {}
     sampling: dict[str, Any] = {}
     min_snr_gamma: float = 5.0
     prompt_dropout: float = 0.1
@@ -111,6 +112,18 @@ class VideoConfig(DiffusionConfig):
     unet: dict[str, Any] = {}
 
 
+class RefinerConfig(DiffusionConfig):
+    """The refiner of a whole model: keyword arguments of `Refiner`.
+
+    Its pictures are noised to timesteps from the first of `timesteps` up to the second.
+    """
+
+    stage: Literal["refiner"]
+    refiner: dict[str, Any] = {}
+    timesteps: tuple[int, int] = (100, 500)
+    gradient_weight: float = 1.0
+
+
 class DepthConfig(StageConfig):
     """The depth estimator; `imagenet` starts its encoder from ImageNet weights."""
 
@@ -130,6 +143,7 @@ _CONFIGS: dict[str, type[StageConfig]] = {
     "image": ImageConfig,
     "video": VideoConfig,
     "decoder": DecoderConfig,
+    "refiner": RefinerConfig,
     "depth": DepthConfig,
     "judges": JudgesConfig,
 }

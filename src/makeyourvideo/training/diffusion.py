@@ -28,6 +28,7 @@ from makeyourvideo.training.record import words_of, write_record
 from makeyourvideo.training.start import take_over, take_over_words
 from makeyourvideo.training.tokenizer import train_tokenizer
 
+Drawn = Sequence[tuple[str, int, slice]]
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
 
 
@@ -53,7 +54,11 @@ class DiffusionStage:
         torch.manual_seed(config.seed)
         self.config, self.model, self.start = config, model, start
         self.data = open_data(config, data)
-        self.scheduler = DDIMScheduler(**config.scheduler)
+        self.scheduler = (
+            DDIMScheduler(**config.scheduler)
+            if config.scheduler
+            else DDIMScheduler.from_pretrained(model / "scheduler")
+        )
         self.snr = self.scheduler.alphas_cumprod / (1 - self.scheduler.alphas_cumprod)
         self.latents = {name: open_latents(latents_file(model / "vae", data / name)) for name in config.data}
 
@@ -99,7 +104,9 @@ class DiffusionStage:
 
     def _batch(self, rng: np.random.Generator) -> Batch:
         """Gather latents `(b, c, f, h, w)`, folded depth `(b, p*p, f, h, w)`, tokens `(b, n)` and weights."""
-        drawn = draw_clips(rng, self.data, self.config.batch_size, self.num_frames)
+        return self._gather(rng, draw_clips(rng, self.data, self.config.batch_size, self.num_frames))
+
+    def _gather(self, rng: np.random.Generator, drawn: Drawn) -> Batch:
         latents = np.stack([self.latents[name][scene][frames] for name, scene, frames in drawn])
         depth = np.stack([self.data[name].depth[scene][frames] for name, scene, frames in drawn])
         folded = pixel_unshuffle(
@@ -114,7 +121,7 @@ class DiffusionStage:
         weights = self._object_weights(drawn)
         return torch.from_numpy(latents).float().movedim(2, 1), folded.movedim(2, 1), tokens, weights
 
-    def _object_weights(self, drawn: Sequence[tuple[str, int, slice]]) -> torch.Tensor:
+    def _object_weights(self, drawn: Drawn) -> torch.Tensor:
         """Weigh each latent by the share of it that objects cover: `(b, 1, f, h, w)`."""
         surfaces = np.stack([self.data[name].surfaces[scene][frames] for name, scene, frames in drawn])
         covered = avg_pool2d(torch.from_numpy(surfaces > 0).float(), self.unet.config.depth_patch_size)

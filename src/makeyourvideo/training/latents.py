@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL
 from numpy.typing import NDArray
+from safetensors.torch import load_file
 
 from makeyourvideo.models.autoencoder import encode
 from makeyourvideo.outputs import written_whole
@@ -18,10 +19,12 @@ _SLICE = 32
 
 
 def latents_file(vae_folder: Path, dataset_folder: Path) -> Path:
-    """Name the latents by the weights that made them, so that another autoencoder never meets old ones."""
-    digest = hashlib.sha256()
-    for name in ("config.json", "diffusion_pytorch_model.safetensors"):
-        digest.update((vae_folder / name).read_bytes())
+    """Name the latents by the encoder that made them, so that another one never meets old ones."""
+    digest = hashlib.sha256((vae_folder / "config.json").read_bytes())
+    tensors = load_file(vae_folder / "diffusion_pytorch_model.safetensors")
+    for name in sorted(tensors):
+        if name.startswith(("encoder.", "quant_conv.")):
+            digest.update(name.encode() + tensors[name].numpy().tobytes())
     return dataset_folder / f"latents-{digest.hexdigest()[:12]}.npy"
 
 

@@ -12,6 +12,7 @@ from makeyourvideo.training.config import (
     DepthConfig,
     ImageConfig,
     JudgesConfig,
+    RefinerConfig,
     StageConfig,
     VideoConfig,
     read_config,
@@ -22,8 +23,9 @@ from makeyourvideo.training.diffusion import ImageStage, VideoStage, prepare_lat
 from makeyourvideo.training.judges import JudgesStage
 from makeyourvideo.training.loop import Step, train
 from makeyourvideo.training.plot import plot_log
+from makeyourvideo.training.refiner import RefinerStage
 
-_Stage = AutoencoderStage | DecoderStage | DepthStage | ImageStage | JudgesStage | VideoStage
+_Stage = AutoencoderStage | DecoderStage | DepthStage | ImageStage | JudgesStage | RefinerStage | VideoStage
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def run_stage(
     `folder` then holds `state.pt`, `log.jsonl`, `loss.png` and `model/`: the model folder so far.
 
     Args:
-        stage: "autoencoder", "image", "video", "decoder", "depth" or "judges".
+        stage: "autoencoder", "image", "video", "decoder", "refiner", "depth" or "judges".
         config_path: the stage's YAML file.
         folder: of the run.
         data: folder of the rendered data sets, which are made where they are missing.
@@ -73,7 +75,7 @@ def _stage(
 ) -> Generator[Preparing, None, _Stage]:
     if isinstance(config, AutoencoderConfig):
         return AutoencoderStage(config, data, start)
-    if start and isinstance(config, DecoderConfig | DepthConfig | JudgesConfig):
+    if start and isinstance(config, DecoderConfig | DepthConfig | JudgesConfig | RefinerConfig):
         raise InputError("--start", f"nothing beside the stage {config.stage}", str(start))
     if isinstance(config, DepthConfig):
         return DepthStage(config, data)
@@ -83,9 +85,11 @@ def _stage(
         raise InputError("--model", "the model folder that the stage before wrote", str(model))
     if isinstance(config, DecoderConfig):
         return DecoderStage(config, data, model)
-    assert isinstance(config, ImageConfig | VideoConfig)
+    assert isinstance(config, ImageConfig | RefinerConfig | VideoConfig)
     for done, total in prepare_latents(config, data, model):
         yield Preparing("encoding", done, total)
+    if isinstance(config, RefinerConfig):
+        return RefinerStage(config, data, model)
     return (
         ImageStage(config, data, model, start)
         if isinstance(config, ImageConfig)
