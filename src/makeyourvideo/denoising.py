@@ -247,8 +247,8 @@ class DenoisingPipeline(DiffusionPipeline):
         folded = torch.stack([self.condition(*one, frames) for one in zip(plans, depths, strict=True)])
         depth = pixel_shuffle(rearrange(folded, "b c f h w -> (b f) c h w"), patch)
         flat = rearrange(pictures, "b c f h w -> (b f) c h w")
-        size = min(self.thrift.decoded_frames, len(flat))
-        refined = by_frames(refiner, size, flat, depth.to(flat.device, flat.dtype))
+        depth = depth.to(flat.device, flat.dtype)
+        refined = by_frames(refiner, 1, flat, depth)  # one at a time, so that layers stay in the cache
         return rearrange(refined, "(b f) c h w -> b c f h w", f=len(frames))
 
     @property
