@@ -13,7 +13,7 @@ from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 from makeyourvideo.model_folder import build_network
 from makeyourvideo.models.autoencoder import patch_size
 from makeyourvideo.training.config import AutoencoderConfig, DecoderConfig, StageConfig
-from makeyourvideo.training.data import draw_clips, open_data, step_generator, to_signed
+from makeyourvideo.training.data import draw_clips, open_data, picture_error, pictures_of, step_generator
 from makeyourvideo.training.record import write_record
 from makeyourvideo.training.start import take_over
 
@@ -32,16 +32,12 @@ class _PictureStage:
         return pictures, self.vae.encode(pixel_unshuffle(pictures, self.patch)).latent_dist
 
     def _error(self, pictures: torch.Tensor, latents: torch.Tensor, gradient_weight: float) -> torch.Tensor:
-        """Mean absolute error of the decoded pixels and of their differences, so that edges stay sharp."""
-        error = pixel_shuffle(self.vae.decode(latents).sample, self.patch) - pictures
-        edges = error.diff(dim=-1).abs().mean() + error.diff(dim=-2).abs().mean()
-        return error.abs().mean() + gradient_weight * edges
+        decoded = pixel_shuffle(self.vae.decode(latents).sample, self.patch)
+        return picture_error(decoded, pictures, gradient_weight)
 
     def _pictures(self, rng: np.random.Generator, count: int) -> torch.Tensor:
         drawn = draw_clips(rng, self.data, count, num_frames=1)
-        frames = to_signed(
-            np.stack([self.data[name].frames[scene][frames][0] for name, scene, frames in drawn])
-        )
+        frames = pictures_of(self.data, drawn)
         return frames.to(self.vae.device).contiguous(memory_format=torch.channels_last)
 
 

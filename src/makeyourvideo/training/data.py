@@ -1,6 +1,6 @@
 """Batches by step number: what step k sees depends on the seed and k alone."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +37,18 @@ def draw_clips(
         start = int(rng.integers(len(data[name].depth[scene]) - num_frames + 1))
         drawn.append((name, scene, slice(start, start + num_frames)))
     return drawn
+
+
+def pictures_of(data: Mapping[str, Dataset], drawn: Sequence[tuple[str, int, slice]]) -> torch.Tensor:
+    """The first frame of each run that was drawn, `(len(drawn), 3, height, width)` in [-1, 1]."""
+    return to_signed(np.stack([data[name].frames[scene][frames][0] for name, scene, frames in drawn]))
+
+
+def picture_error(found: torch.Tensor, wanted: torch.Tensor, gradient_weight: float) -> torch.Tensor:
+    """Mean absolute error of pixels and, so that edges stay sharp, of their differences."""
+    error = found - wanted
+    edges = error.diff(dim=-1).abs().mean() + error.diff(dim=-2).abs().mean()
+    return error.abs().mean() + gradient_weight * edges
 
 
 def to_signed(frames: NDArray[np.uint8]) -> torch.Tensor:

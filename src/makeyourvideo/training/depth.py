@@ -9,7 +9,7 @@ from torch.nn.functional import avg_pool2d
 
 from makeyourvideo.models.depth_estimator import DepthEstimator
 from makeyourvideo.training.config import DepthConfig
-from makeyourvideo.training.data import draw_clips, open_data, step_generator, to_signed
+from makeyourvideo.training.data import draw_clips, open_data, pictures_of, step_generator
 from makeyourvideo.training.record import write_record
 
 
@@ -30,9 +30,8 @@ class DepthStage:
         """Return the mean loss over the pictures of a step."""
         rng = step_generator(self.config, step)
         drawn = draw_clips(rng, self.data, self.config.batch_size, num_frames=1)
-        frames = np.stack([self.data[name].frames[scene][which][0] for name, scene, which in drawn])
         depth = np.stack([self.data[name].depth[scene][which][0] for name, scene, which in drawn])
-        pictures = _varied(to_signed(frames), rng)
+        pictures = _varied(pictures_of(self.data, drawn), rng)
         target = torch.from_numpy(depth).float()
         if rng.random() < 0.5:
             pictures, target = pictures.flip(-1), target.flip(-1)

@@ -3,7 +3,6 @@
 import shutil
 from pathlib import Path
 
-import numpy as np
 import torch
 from diffusers import AutoencoderKL
 from torch import nn
@@ -15,7 +14,7 @@ from makeyourvideo.models.autoencoder import decode
 from makeyourvideo.models.refiner import Refiner
 from makeyourvideo.models.unet import VideoUNet
 from makeyourvideo.training.config import RefinerConfig
-from makeyourvideo.training.data import draw_clips, step_generator, to_signed
+from makeyourvideo.training.data import draw_clips, picture_error, pictures_of, step_generator
 from makeyourvideo.training.diffusion import DiffusionStage
 from makeyourvideo.training.record import write_record
 
@@ -47,13 +46,9 @@ class RefinerStage(DiffusionStage):
         latents, depth, tokens, _ = (part.to(self.unet.device) for part in self._gather(rng, drawn))
         with torch.no_grad():
             decoded = decode(self.vae, self._denoised(latents, depth, tokens), len(drawn))[:, :, 0]
-        pictures = to_signed(
-            np.stack([self.data[name].frames[scene][frames][0] for name, scene, frames in drawn])
-        )
+        pictures = pictures_of(self.data, drawn).to(decoded.device)
         seen = pixel_shuffle(depth[:, :, 0], self.unet.config.depth_patch_size)
-        error = self.refiner(decoded, seen) - pictures.to(decoded.device)
-        edges = error.diff(dim=-1).abs().mean() + error.diff(dim=-2).abs().mean()
-        return error.abs().mean() + self.config.gradient_weight * edges
+        return picture_error(self.refiner(decoded, seen), pictures, self.config.gradient_weight)
 
     def finish(self, model: Path) -> None:
         """Write the whole model, with the refiner."""
