@@ -103,7 +103,7 @@ def test_a_batch_and_its_samples_alone_agree(pipe: MakeYourVideoPipeline, depth:
         together.frames, [("a ball", depth, 1), ("a floor", mirrored, 2)], strict=True
     ):
         alone = pipe(prompt, clip, generator=seeded(seed), **asked).frames[0]
-        assert torch.allclose(sample, alone, atol=1e-4)
+        assert torch.allclose(sample, alone, atol=1e-3)  # sums of other lengths are rounded elsewhere
 
 
 def test_a_model_folder_may_carry_the_interval(
@@ -134,9 +134,8 @@ def test_the_documented_rows_are_the_presets(depth: DepthVideo) -> None:
     for quality, preset in PRESETS.items():
         branches = bundled.plan("a", depth, "", Options(quality=quality)).branch_evaluations
         start, end = preset.guidance_interval
-        row = (
-            rf"\| `{quality}` \| .* \| {preset.num_inference_steps} \| {start:g}, {end:g} .* \| {branches} \|"
-        )
+        numbers = rf"{preset.num_inference_steps} \| {start:g}, {end:g} .* \| {branches}"
+        row = rf"\| `{quality}` \| .* \| {numbers} \| {'yes' if preset.refine else 'no'} \|"
         assert re.search(row, page), row
 
 
@@ -147,6 +146,7 @@ def test_what_is_given_beside_a_preset_wins() -> None:
         "timestep_spacing": "leading",
         "guidance_interval": (0.5, 0.75),
         "eta": 0.5,
+        "refine": True,
     }
     assert given.keys() == asdict(PRESETS["draft"]).keys()
     for name, value in given.items():

@@ -225,12 +225,12 @@ class DenoisingPipeline(DiffusionPipeline):
 
         Args:
             latents: of `plans`, `(batch, channels, frames, height, width)`.
-            plans, depths: what they were made for; a refiner looks at the depth.
+            plans, depths: what they were made for; a refiner, where the plans ask for it, looks at the depth.
             frames: which frames of the video they are; without it, the first.
         """
         framing = plans[0].framing
         pictures = decode(self.vae, latents.to(self.vae.dtype), self.thrift.decoded_frames)
-        if self.refiner is not None:
+        if self.refiner is not None and plans[0].refine:
             pictures = self._refined(self.refiner, pictures, plans, depths, frames or range(latents.shape[2]))
         pictures = pictures[..., : framing.height, : framing.width].transpose(1, 2)
         return pictures.float().div_(2).add_(0.5).clamp_(0, 1)  # in place: they are nobody else's

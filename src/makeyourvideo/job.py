@@ -121,6 +121,7 @@ def prepare(settings: Settings, *, estimate: bool = True) -> Job:
     filled = anchored(settings, Path()).model_copy(update=filled_in)
     return Job(filled, depth, plan, pipe, seen, resident_bytes(), scratch)
 
+        "refine": plan.refine,
 
 def _memory_rung(
     settings: Settings, skeleton: MakeYourVideoPipeline, plan: Plan, depth: DepthClip

@@ -158,6 +158,7 @@ class MakeYourVideoPipeline(DenoisingPipeline):
         scheduler: str | None = None,
         timestep_spacing: TimestepSpacing | None = None,
         guidance_interval: Interval | None = None,
+        refine: bool | None = None,
         frame_stride: int | None = None,
         depth_normalization: Normalization | None = None,
         depth_strength: float = 1,
@@ -173,8 +174,8 @@ class MakeYourVideoPipeline(DenoisingPipeline):
             depth: where things are: a `DepthVideo`, or inverse depth (larger is nearer) as an array or
                 tensor `(frames, height, width)`; a list has one for each sample.
             num_frames, height, width, num_inference_steps, guidance_scale, eta, quality, scheduler,
-                timestep_spacing, guidance_interval, frame_stride, depth_normalization, depth_strength: see
-                `Options`.
+                timestep_spacing, guidance_interval, refine, frame_stride, depth_normalization,
+                depth_strength: see `Options`.
             negative_prompt: what the guidance moves away from.
             depth_mask: strength of the depth over time and space, `(frames, height, width)` in [0, 1], as
                 many frames as the depth has or the result, or one; a list has one for each sample.
@@ -199,6 +200,7 @@ class MakeYourVideoPipeline(DenoisingPipeline):
             "guidance_scale": guidance_scale,
             "guidance_interval": guidance_interval,
             "eta": eta,
+            "refine": refine,
             "depth_normalization": depth_normalization,
             "depth_strength": depth_strength,
             "stream": False,
@@ -250,6 +252,10 @@ class MakeYourVideoPipeline(DenoisingPipeline):
         sampling, notes = plan_sampling(options, own, self.scheduler)
         if negative_prompt and sampling["guidance_scale"] <= 1:
             notes.append("the negative prompt has no effect at a guidance scale of 1 or less")
+        has_refiner = self.refiner is not None
+        refine = has_refiner and options.with_preset().refine is not False
+        if options.refine and not has_refiner:
+            notes.append("frames are not refined, because the model has no refiner")
         frame_indices, frame_notes = plan_frames(depth, options, own.num_frames)
         source, native = (depth.height, depth.width), (own.height, own.width)
         framing = plan_framing(source, options.height, options.width, native, self.size_multiple)
@@ -266,6 +272,7 @@ class MakeYourVideoPipeline(DenoisingPipeline):
             depth_strength=options.depth_strength,
             depth_mask=None if depth_mask is None else plan_mask(depth_mask, depth, frame_indices),
             **sampling,
+            refine=refine,
             depth_range=measure_range(depth, frame_indices, place, normalization),
             windows=windows,
             notes=(*notes, *frame_notes, *framing.notes, *window_notes),

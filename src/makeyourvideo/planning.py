@@ -35,7 +35,7 @@ class Plan:
         framing: the sizes.
         frame_indices: which frames of the depth are used, one for each frame of the result.
         depth_normalization, depth_strength, scheduler, num_inference_steps, timestep_spacing, guidance_scale,
-            guidance_interval, eta: as in `Options`.
+            guidance_interval, eta, refine: as in `Options`.
         depth_mask: strength over time and space `(num_frames, height, width)` of the depth as given, or none.
         depth_range: least and greatest inverse depth of what the network is shown of the whole clip; none
             where every frame has its own.
@@ -57,6 +57,7 @@ class Plan:
     guidance_scale: float
     guidance_interval: Interval
     eta: float
+    refine: bool
     depth_range: tuple[float, float] | None
     windows: tuple[Window, ...]
     branches: tuple[int, ...]
@@ -136,7 +137,8 @@ def plan_sampling(
     notes = []
     if options.quality is not None:
         guidance = f"guided {where}" if is_used else "not guided"
-        notes.append(f"{options.quality} quality: {name}, {steps} steps, {guidance}")
+        refined = "" if asked.refine else ", not refined"
+        notes.append(f"{options.quality} quality: {name}, {steps} steps, {guidance}{refined}")
     if options.eta is not None and not takes_eta(name):
         notes.append(f"eta has no effect, because {name} has no such setting")
     if is_used and not any(is_inside):

@@ -1,4 +1,4 @@
-"""How much work goes into a sample: solver, steps and guidance by one name, a row each."""
+"""How much work goes into a sample: solver, steps, guidance and refining by one name, a row each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from typing import Literal
 
 Quality = Literal["draft", "standard", "best"]
 TimestepSpacing = Literal["leading", "linspace", "trailing"]
+Precision = Literal["float32", "bfloat16", "float16"]
 
 
 @dataclass(frozen=True)
@@ -21,10 +22,11 @@ class Preset:
     scheduler: str = "DPMSolverMultistepScheduler"
     timestep_spacing: TimestepSpacing = "trailing"
     eta: float = 0.0
+    refine: bool = True
 
 
 PRESETS: Mapping[Quality, Preset] = {
-    "draft": Preset(3, (0.0, 0.3)),  # 1 step of two branches and 2 of one: 4 evaluations of a branch
-    "standard": Preset(5, (0.0, 1.0)),  # 5 and none: 10
-    "best": Preset(30, (0.0, 1.0)),  # 30 and none: 60
+    "draft": Preset(3, (0.0, 0.3), refine=False),  # evaluations of a branch: 2 in one step, 1 in two
+    "standard": Preset(5, (0.0, 1.0)),  # 2 in each
+    "best": Preset(30, (0.0, 1.0)),  # likewise
 }

@@ -77,12 +77,21 @@ def test_a_quality_is_said_and_its_numbers_reach_the_manifest(
     result = command(*generate, *asked, "-o", "out.mp4")
     assert result.code == 0, result.err
     assert result.err.splitlines() == [
-        "note: draft quality: DPMSolverMultistepScheduler, 5 steps, guided from 0.2 to 0.6 of the schedule"
+        "note: draft quality: DPMSolverMultistepScheduler, 5 steps, guided from 0.2 to 0.6 of the schedule, "
+        "not refined"
     ]
     settings = json.loads(Path("out.json").read_text())["settings"]
-    row = ("quality", "scheduler", "num_inference_steps", "timestep_spacing", "guidance_interval", "eta")
+    row = (
+        "quality",
+        "scheduler",
+        "num_inference_steps",
+        "timestep_spacing",
+        "guidance_interval",
+        "eta",
+        "refine",
+    )
     assert [settings[name] for name in row] == [
-        None, "DPMSolverMultistepScheduler", 5, "trailing", [0.2, 0.6], None,
+        None, "DPMSolverMultistepScheduler", 5, "trailing", [0.2, 0.6], None, False,
     ]  # fmt: skip
     dry = command(*generate, *asked, "--dry-run", "-o", "dry.mp4")
     assert "scale 2 at 2 of 5 evaluations; the others take half the time" in dry.out

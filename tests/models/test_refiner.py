@@ -46,6 +46,19 @@ def test_the_depth_of_the_frames_themselves_is_looked_at(
     assert not torch.allclose(other, part)
 
 
+def test_it_is_left_out_where_it_is_not_asked_for(pipe: MakeYourVideoPipeline, depth: DepthVideo) -> None:
+    bare = MakeYourVideoPipeline(**{**pipe.components, "refiner": None})
+    latents = torch.randn(1, 4, 4, 4, 4)
+    drafted = pipe.plan("a ball", depth, "", Options(quality="draft"))
+    decoded = bare.decode_latents(latents, [drafted], [depth])
+    assert torch.equal(pipe.decode_latents(latents, [drafted], [depth]), decoded)
+    for options in (Options(), Options(quality="standard"), Options(quality="draft", refine=True)):
+        plan = pipe.plan("a ball", depth, "", options)
+        assert not torch.equal(pipe.decode_latents(latents, [plan], [depth]), decoded)
+    notes = [bare.plan("a ball", depth, "", Options(refine=asked)).notes for asked in (None, False, True)]
+    assert notes == [(), (), ("frames are not refined, because the model has no refiner",)]
+
+
 def test_a_model_may_do_without(pipe: MakeYourVideoPipeline, depth: DepthVideo, tmp_path: Path) -> None:
     sharpened = pipe("a ball", depth, generator=torch.Generator().manual_seed(0)).frames[0]
     pipe.refiner = None

@@ -27,6 +27,7 @@ def describe(job: Job, output: Path, force: bool) -> None:
         "sampling": f"{settings.scheduler}, {plan.num_inference_steps} steps, {plan.evaluations} evaluations",
         "windows": _windows(plan),
         "guidance": _guidance(plan),
+        "refiner": _refiner(job),
         "depth range": f"over each {plan.depth_normalization}"
         if plan.depth_normalization == "frame"
         else "over the clip",
@@ -64,6 +65,16 @@ def _thrift_text(thrift: Thrift, is_tiled: bool) -> str:
     said = {
         f"layers in slices of {(thrift.slice_bytes or 0) / 2**20:g} MB": thrift.slice_bytes is not None,
         "branches of guidance apart": thrift.clips_apart,
+def _computing(settings: Settings) -> str:
+    return f"on {settings.device} in {settings.precision}" + (", compiled" if settings.compiled else "")
+
+
+def _refiner(job: Job) -> str:
+    if job.skeleton.refiner is None:
+        return "the model has none"
+    return "sharpens the frames" if job.plan.refine else "left out"
+
+
         "single frames decoded": thrift.decoded_frames == 1,
         "freed memory handed back at once": thrift.hands_back,
         "in tiles": is_tiled,

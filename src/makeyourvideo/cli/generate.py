@@ -72,7 +72,7 @@ def generate(
     quality: Annotated[
         Quality | None,
         Option(
-            help="Solver, steps and guidance at once; without it, the model's own. Options beside it win."
+            help="Solver, steps, guidance, refining at once; without it, the model's. Options beside it win."
         ),
     ] = None,
     steps: Annotated[int | None, Option(help="Steps of the scheduler.")] = None,
@@ -85,6 +85,10 @@ def generate(
         Option(help="Where it counts, from noise: 0 0.4 is the first 40 % of the schedule."),
     ] = None,
     eta: Annotated[float | None, Option(help="Noise added on the way, 0 to 1 (DDIM).")] = None,
+    refine: Annotated[
+        bool | None,
+        Option("--refine/--no-refine", help="Sharpen decoded frames, if the model can; so by default."),
+    ] = None,
     scheduler: Annotated[
         str | None, Option(help="A diffusers scheduler, such as EulerDiscreteScheduler.")
     ] = None,
@@ -145,6 +149,7 @@ def generate(
         "stream": stream,
         "window": window,
     }
+        "refine": refine,
     settings = parse_settings({name: value for name, value in asked.items() if value is not None})
     check_there(settings)
 
