@@ -46,7 +46,7 @@ class Memory:
     Attributes:
         in_use: by this process before it.
         held: by this process at any time before it.
-        weights: of all networks, in single precision.
+        weights: of all networks.
         mapped: the file that weights are converted from, the largest.
         activations: the most that is alive at once beside the weights, and what it is scattered over.
     """
@@ -96,8 +96,8 @@ def estimate_memory(
     return Memory(
         in_use=in_use,
         held=resident_bytes("VmHWM"),
-        weights=sum(4 * weight.numel() for weight in weights),
-        mapped=max(_converted_bytes(folder / part) for part in networks_in(folder)),
+        weights=sum(weight.nbytes for weight in weights),
+        mapped=max(_converted_bytes(folder / part, skeleton.unet.dtype) for part in networks_in(folder)),
         activations=max(at_work, pictures + ENCODER_BYTES),
     )
 
@@ -149,14 +149,14 @@ def choose_rung(
     )
 
 
-def _converted_bytes(folder: Path) -> int:
+def _converted_bytes(folder: Path, dtype: torch.dtype) -> int:
     """The size of a part's weights, unless they are held as they lie on the disk."""
     files = sorted(folder.glob("*.safetensors"))
     converted = 0
     for file in files:
         with safe_open(file, "pt") as tensors:
             names = list(tensors.keys())
-            if names and tensors.get_slice(names[0]).get_dtype() != "F32":
+            if names and tensors.get_tensor(names[0]).dtype != dtype:
                 converted += file.stat().st_size
     return converted
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from makeyourvideo.cost import choose_rung
-from makeyourvideo.errors import naming_files, unreadable_unless
+from makeyourvideo.errors import InputError, naming_files, unreadable_unless
 from makeyourvideo.memory import LADDER, LAVISH, Thrift, resident_bytes
 from makeyourvideo.model_folder import unknown_words
 from makeyourvideo.pipeline import BUNDLED_MODEL, MakeYourVideoPipeline
@@ -51,6 +51,11 @@ class Job:
         return self.settings.model or BUNDLED_MODEL
 
     @property
+    def dtype(self) -> torch.dtype:
+        """Of the weights."""
+        return dtype_of(self.settings)
+
+    @property
     def thrift(self) -> Thrift:
         """What is done to hold less at once."""
         return LAVISH if self.settings.memory_rung is None else LADDER[self.settings.memory_rung]
@@ -59,6 +64,12 @@ class Job:
     def fps(self) -> float:
         """Frames a second of the written video."""
         return self.settings.fps or self.skeleton.config.fps
+
+
+def dtype_of(settings: Settings) -> torch.dtype:
+    """The precision as PyTorch has it."""
+    dtype: torch.dtype = getattr(torch, settings.precision)
+    return dtype
 
 
 def prepare(settings: Settings, *, estimate: bool = True) -> Job:
@@ -76,7 +87,8 @@ def prepare(settings: Settings, *, estimate: bool = True) -> Job:
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", UserWarning)
         _tell_unknown_words(settings)
-        pipe = MakeYourVideoPipeline.without_weights(settings.model or BUNDLED_MODEL)
+        _check_device(settings)
+        pipe = MakeYourVideoPipeline.without_weights(settings.model or BUNDLED_MODEL, dtype_of(settings))
         if settings.scheduler is not None:
             scheduler_class(settings.scheduler)  # refuses others before depth is read, which may take long
         fps = settings.fps or pipe.config.fps
@@ -109,6 +121,7 @@ def prepare(settings: Settings, *, estimate: bool = True) -> Job:
         "guidance_scale": plan.guidance_scale,
         "guidance_interval": plan.guidance_interval,
         "eta": plan.eta if takes_eta(plan.scheduler) else None,
+        "refine": plan.refine,
         "depth_normalization": plan.depth_normalization,
         "stream": bool(plan.windows),
         "window": (settings.window or WINDOW) if plan.windows else None,
@@ -121,7 +134,21 @@ def prepare(settings: Settings, *, estimate: bool = True) -> Job:
     filled = anchored(settings, Path()).model_copy(update=filled_in)
     return Job(filled, depth, plan, pipe, seen, resident_bytes(), scratch)
 
-        "refine": plan.refine,
+
+def _check_device(settings: Settings) -> None:
+    try:
+        torch.zeros(1, device=settings.device).item()
+    except (RuntimeError, AssertionError) as error:  # the latter from builds without CUDA
+        raise InputError("device", "one that PyTorch can compute on here", settings.device) from error
+    if settings.memory_limit is not None and not on_processor(settings):
+        found = "one that is compiled" if settings.compiled else f"one on {settings.device}"
+        raise InputError("memory_limit", "a run on the processor that is not compiled", found)
+
+
+def on_processor(settings: Settings) -> bool:
+    """Whether a run needs nothing else, so that its cost can be told beforehand."""
+    return torch.device(settings.device).type == "cpu" and not settings.compiled
+
 
 def _memory_rung(
     settings: Settings, skeleton: MakeYourVideoPipeline, plan: Plan, depth: DepthClip

@@ -123,7 +123,7 @@ class MakeYourVideoPipeline(DenoisingPipeline):
             return super().from_pretrained(folder, **kwargs)
 
     @classmethod
-    def without_weights(cls, folder: Path) -> Self:
+    def without_weights(cls, folder: Path, dtype: torch.dtype = torch.float32) -> Self:
         """The same pipeline with tensors that have shapes and no values, to plan with at no cost.
 
         Raises:
@@ -131,7 +131,7 @@ class MakeYourVideoPipeline(DenoisingPipeline):
         """
         check_folder(folder)
         with torch.device("meta"):
-            networks = {part: build_network(folder, part) for part in networks_in(folder)}
+            networks = {part: build_network(folder, part).to(dtype) for part in networks_in(folder)}
         with unreadable_unless(folder, "a model folder in the diffusers layout"):
             return super().from_pretrained(folder, **networks, depth_estimator=None)
 

@@ -28,7 +28,7 @@ def check_inputs(manifest: Manifest) -> None:
 
 def differences(manifest: Manifest) -> Iterator[str]:
     """What is not as it was when the video was made, and may change the last bits of the result."""
-    now = current_versions() | {"processor": processor()}
+    now = current_versions() | {"processor": processor(manifest.settings.device)}
     for name, then in ({**manifest.versions, "processor": manifest.processor}).items():
         if now.get(name) != then:
             yield f"the video was made with {name} {then}; this is {now.get(name, 'missing')}"

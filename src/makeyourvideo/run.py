@@ -100,7 +100,7 @@ def run(
         if job.thrift.hands_back:
             hand_back_freed_memory()
         if pipe is None:
-            pipe = MakeYourVideoPipeline.from_pretrained(job.model_folder, depth_estimator=None)
+            pipe = _load(job)
         pipe.save_memory(job.thrift)
         with one_line_if_full(output):
             if job.plan.windows:
@@ -123,7 +123,7 @@ def run(
             video_sha256=fingerprint(places["video"]),
             latents_sha256=fingerprint(places["latents"]) if made.latents else None,
             versions=current_versions(),
-            processor=processor(),
+            processor=processor(job.settings.device),
             created=datetime.now(UTC).replace(microsecond=0),
             seconds=clock.stopped(),
             notes=(*job.warnings, *job.plan.notes),
@@ -132,6 +132,14 @@ def run(
         places["manifest_file"].write_text(manifest.dumps(home), encoding="utf-8")
     kept.remove()
     yield Finished(manifest, **files)
+
+
+def _load(job: Job) -> MakeYourVideoPipeline:
+    pipe = MakeYourVideoPipeline.from_pretrained(job.model_folder, depth_estimator=None, dtype=job.dtype)
+    pipe.to(job.settings.device)
+    if job.settings.compiled:
+        pipe.unet.compile()
+    return pipe
 
 
 def _write(job: Job, made: Made, places: dict[str, Path]) -> None:
@@ -160,7 +168,7 @@ def _what_decides(job: Job, inputs_sha256: dict[str, str], earlier: Path | None)
         "inputs": inputs_sha256,
         "earlier": earlier and fingerprint(earlier),
         "versions": current_versions(),
-        "processor": processor(),
+        "processor": processor(job.settings.device),
     }
 
 
@@ -211,8 +219,10 @@ def seen_depth(job: Job) -> Iterator[Frames]:
         yield to_uint8((shown / 2 + 0.5).clamp(0, 1).expand(-1, 3, -1, -1)[None])[0]
 
 
-def processor() -> str:
+def processor(device: str) -> str:
     """What computes here, as far as it decides about the last bits of a result."""
+    if torch.device(device).type == "cuda":
+        return str(torch.cuda.get_device_name(device))
     return f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
 
 

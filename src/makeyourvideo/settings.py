@@ -18,7 +18,7 @@ from pydantic_core import PydanticCustomError
 
 from makeyourvideo.errors import InputError
 from makeyourvideo.memory import LADDER, parse_size
-from makeyourvideo.presets import PRESETS, Quality, TimestepSpacing
+from makeyourvideo.presets import PRESETS, Precision, Quality, TimestepSpacing
 from makeyourvideo.structure.convention import Kind
 from makeyourvideo.structure.depth import Normalization
 
@@ -144,6 +144,11 @@ class Settings(Options):
         model: model folder; None is the bundled model.
         seed: of the noise.
         fps: frames a second of the written video.
+        device: where PyTorch computes, such as cuda or mps; another may change the last bits of a result.
+        precision: of weights and what is computed; noise and solver stay in single precision. The halves
+            take half the memory and, where the device has them, less time.
+        compiled: whether the denoising network is compiled, which takes minutes before the first step and
+            saves time in each.
         threads: processor threads; more or fewer may change the last bits of a result.
         memory_limit: bytes that the process may hold, in text such as 4GB, too.
         memory_rung: of `memory.LADDER`, chosen by the run to stay below.
@@ -170,6 +175,9 @@ class Settings(Options):
     model: Path | None = None
     seed: int = Field(0, ge=0, lt=2**63)
     fps: float | None = Field(None, gt=0, le=1000, allow_inf_nan=False)
+    device: str = "cpu"
+    precision: Precision = "float32"
+    compiled: bool = False
     threads: int | None = Field(None, ge=1)
     memory_limit: Size | None = None
     memory_rung: int | None = Field(None, ge=0, lt=len(LADDER))

@@ -113,7 +113,7 @@ def estimate_seconds(job: Job) -> float:
     if job.thrift.hands_back:
         hand_back_freed_memory()  # as the run will: it takes time
     try:
-        return _process_age() + _loading(job.model_folder) + _computing(job) + _writing(job)
+        return _process_age() + _loading(job.model_folder, job.dtype) + _computing(job) + _writing(job)
     finally:
         torch.set_num_threads(before)
 
@@ -138,7 +138,7 @@ def _computing(job: Job) -> float:
     return seconds
 
 
-def _loading(folder: Path) -> float:
+def _loading(folder: Path, dtype: torch.dtype) -> float:
     """From the smallest network: its checksum and its loading, for as many bytes as there are."""
     sizes = {part: _bytes_in(folder / part) for part in networks_in(folder)}
     smallest = min(sizes, key=sizes.__getitem__)
@@ -146,11 +146,11 @@ def _loading(folder: Path) -> float:
     fingerprint(folder / smallest)
     summing = (time.perf_counter() - start) * sum(sizes.values()) / sizes[smallest]
     start = time.perf_counter()
-    load_network(folder, smallest, torch.float32)
+    load_network(folder, smallest, dtype)
     each = time.perf_counter() - start
     half = torch.empty(2**23, dtype=torch.float16)
     start = time.perf_counter()
-    half.float()
+    half.to(dtype)
     converting = (time.perf_counter() - start) * sum(sizes.values()) / (2 * len(half))
     return summing + len(sizes) * each + converting
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from makeyourvideo.cost import estimate_memory
-from makeyourvideo.job import Job
+from makeyourvideo.job import Job, on_processor
 from makeyourvideo.making import is_watched
 from makeyourvideo.memory import LAVISH, Thrift, size_text
 from makeyourvideo.planning import Plan
@@ -15,8 +15,7 @@ from makeyourvideo.timing import estimate_seconds
 def describe(job: Job, output: Path, force: bool) -> None:
     """Print the plan of a run and an estimate of its cost."""
     plan, framing, settings = job.plan, job.plan.framing, job.settings
-    memory = estimate_memory(job.skeleton, plan, job.depth, job.model_folder, job.thrift, job.memory_in_use)
-    seconds = estimate_seconds(job)
+    memory, seconds = _cost(job)
     files = check_outputs(output, force, streamed=bool(plan.windows), watched=is_watched(job))
     shape = f"{job.depth.num_frames} frames of {job.depth.height}x{job.depth.width}"
     facts = {
@@ -25,6 +24,7 @@ def describe(job: Job, output: Path, force: bool) -> None:
         "video": f"{plan.num_frames} frames of {framing.height}x{framing.width} at {job.fps:g} a second",
         "network": f"works at {framing.padded_height}x{framing.padded_width}",
         "sampling": f"{settings.scheduler}, {plan.num_inference_steps} steps, {plan.evaluations} evaluations",
+        "computing": _computing(settings),
         "windows": _windows(plan),
         "guidance": _guidance(plan),
         "refiner": _refiner(job),
@@ -32,14 +32,27 @@ def describe(job: Job, output: Path, force: bool) -> None:
         if plan.depth_normalization == "frame"
         else "over the clip",
         "depth strength": f"{plan.depth_strength:g}",
-        "memory": f"about {size_text(memory.peak)} ({size_text(memory.weights)} of it weights), estimated",
+        "memory": memory,
         "limit": "none" if settings.memory_limit is None else size_text(settings.memory_limit),
         "saving": _thrift_text(job.thrift, job.skeleton.is_tiled(framing)),
-        "time": f"about {_duration(seconds)} on {settings.threads} threads, estimated",
+        "time": seconds,
         "files": ", ".join(map(str, files.values())),
     }
     for name, fact in facts.items():
         print(f"{name:>14}  {fact}")
+
+
+def _cost(job: Job) -> tuple[str, str]:
+    """Memory and time in words."""
+    if not on_processor(job.settings):
+        return ("not estimated: only for runs on the processor that are not compiled",) * 2
+    memory = estimate_memory(
+        job.skeleton, job.plan, job.depth, job.model_folder, job.thrift, job.memory_in_use
+    )
+    return (
+        f"about {size_text(memory.peak)} ({size_text(memory.weights)} of it weights), estimated",
+        f"about {_duration(estimate_seconds(job))} on {job.settings.threads} threads, estimated",
+    )
 
 
 def _guidance(plan: Plan) -> str:
@@ -50,6 +63,16 @@ def _guidance(plan: Plan) -> str:
     if guided == evaluations:
         return scale
     return f"{scale} at {guided} of {evaluations} evaluations; the others take half the time"
+
+
+def _computing(settings: Settings) -> str:
+    return f"on {settings.device} in {settings.precision}" + (", compiled" if settings.compiled else "")
+
+
+def _refiner(job: Job) -> str:
+    if job.skeleton.refiner is None:
+        return "the model has none"
+    return "sharpens the frames" if job.plan.refine else "left out"
 
 
 def _windows(plan: Plan) -> str:
@@ -65,16 +88,6 @@ def _thrift_text(thrift: Thrift, is_tiled: bool) -> str:
     said = {
         f"layers in slices of {(thrift.slice_bytes or 0) / 2**20:g} MB": thrift.slice_bytes is not None,
         "branches of guidance apart": thrift.clips_apart,
-def _computing(settings: Settings) -> str:
-    return f"on {settings.device} in {settings.precision}" + (", compiled" if settings.compiled else "")
-
-
-def _refiner(job: Job) -> str:
-    if job.skeleton.refiner is None:
-        return "the model has none"
-    return "sharpens the frames" if job.plan.refine else "left out"
-
-
         "single frames decoded": thrift.decoded_frames == 1,
         "freed memory handed back at once": thrift.hands_back,
         "in tiles": is_tiled,

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from typer import Option
 
 from makeyourvideo.cli import app
-from makeyourvideo.presets import Quality, TimestepSpacing
+from makeyourvideo.presets import Precision, Quality, TimestepSpacing
 
 
 @app.command()
@@ -94,6 +94,14 @@ def generate(
     ] = None,
     seed: Annotated[int, Option(help="Of the noise; the same seed makes the same video.")] = 0,
     fps: Annotated[float | None, Option(help="Frames a second of the video.")] = None,
+    device: Annotated[str, Option(help="Where PyTorch computes, such as cuda or mps.")] = "cpu",
+    precision: Annotated[
+        Precision, Option(help="Of weights and what is computed; half takes half the memory.")
+    ] = "float32",
+    compiled: Annotated[
+        bool,
+        Option("--compile", help="Compile the network: minutes at first, faster steps then."),
+    ] = False,
     threads: Annotated[int | None, Option(help="Processor threads.")] = None,
     memory_limit: Annotated[
         str | None, Option(help="What the process may hold, such as 4GB; it works in smaller slices for it.")
@@ -141,15 +149,18 @@ def generate(
         "guidance_scale": guidance_scale,
         "guidance_interval": guidance_interval,
         "eta": eta,
+        "refine": refine,
         "scheduler": scheduler,
         "seed": seed,
         "fps": fps,
+        "device": device,
+        "precision": precision,
+        "compiled": compiled,
         "threads": threads,
         "memory_limit": memory_limit,
         "stream": stream,
         "window": window,
     }
-        "refine": refine,
     settings = parse_settings({name: value for name, value in asked.items() if value is not None})
     check_there(settings)
 
