@@ -1,5 +1,6 @@
 import hashlib
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,13 @@ from makeyourvideo.models.depth_estimator import DepthEstimator
 from makeyourvideo.models.judge import Judge
 from makeyourvideo.models.unet import VideoUNet
 from makeyourvideo.pipeline import BUNDLED_MODEL, MakeYourVideoPipeline
+from makeyourvideo.training import loop
 from makeyourvideo.training.autoencoder import DecoderStage
 from makeyourvideo.training.bundle import bundle
 from makeyourvideo.training.config import OptimizerConfig, read_config
 from makeyourvideo.training.depth import invariant_loss, standardized
 from makeyourvideo.training.diffusion import DiffusionStage, ImageStage, VideoStage
-from makeyourvideo.training.loop import learning_rate, train
+from makeyourvideo.training.loop import learning_rate, matmul_peak, train
 from makeyourvideo.training.run import run_stage
 from makeyourvideo.training.tokenizer import train_tokenizer
 from makeyourvideo.world.scene import WorldConfig
@@ -253,6 +255,32 @@ def test_the_estimator_and_the_judges_read_back(trained):
         estimator(torch.zeros(1, 3, 33, 64))
     judge = Judge.from_pretrained(trained / "judges" / "model" / "judges" / "objects")
     assert judge(torch.zeros(2, 4, 64, 64))["finish"].shape == (2, 8)
+
+
+@pytest.mark.parametrize(("halved", "warned"), [(1e9, 1), (1e12, 0)])
+def test_bfloat16_is_warned_of_where_it_is_slower(
+    write_config, trained, tmp_path, monkeypatch, halved, warned
+):
+    monkeypatch.setattr(loop, "matmul_peak", lambda dtype: halved if dtype == torch.bfloat16 else 6e10)
+    config = read_config(write_config("image", mixed_precision="bf16", steps=1), "image")
+    stage = ImageStage(config, trained / "data", trained / "autoencoder" / "model")
+    with warnings.catch_warnings(record=True) as caught:
+        list(train(config, stage.modules, stage.loss, tmp_path))
+    said = [str(one.message) for one in caught if "bfloat16" in str(one.message)]
+    wanted = "bfloat16 runs at 1.0 GFLOP/s here and single precision at 60.0: 'mixed_precision: no' is faster"
+    assert said == [wanted] * warned
+
+
+def test_the_peak_is_not_waited_for_where_products_are_slow(monkeypatch):
+    sizes = []
+    multiply = torch.mm
+    monkeypatch.setattr(torch, "mm", lambda left, right: sizes.append(len(left)) or multiply(left, right))
+    assert matmul_peak(torch.float32) > 0
+    assert set(sizes) == {256, 512, 1024, 2048}
+    sizes.clear()
+    monkeypatch.setattr(loop, "PATIENCE", 0.0)
+    assert matmul_peak(torch.float32) > 0
+    assert sizes == [256]
 
 
 def test_bfloat16_trains_to_nearly_the_same_loss(write_config, trained, tmp_path):

@@ -1,5 +1,7 @@
 """`makeyourvideo train STAGE --config FILE`: one stage of the recipe, resumed where it stopped."""
 
+import sys
+import warnings
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -40,7 +42,8 @@ def train(
     from makeyourvideo.training.run import run_stage
 
     smooth = None
-    with progress_bar() as progress:
+    with warnings.catch_warnings(), progress_bar() as progress:
+        warnings.showwarning = lambda message, *_: print(f"warning: {message}", file=sys.stderr)
         task = progress.add_task("")
         for event in run_stage(stage, config, output, data, model, start):
             if not isinstance(event, Step):
