@@ -81,6 +81,15 @@ def test_outside_the_interval_only_the_conditional_branch_is_evaluated(
     assert unlike.notes == ["nothing is guided, because no step lies from 0.1 to 0.2 of the schedule"]
 
 
+def test_an_interval_without_guidance_is_said_to_have_no_effect(
+    pipe: MakeYourVideoPipeline, depth: DepthVideo
+) -> None:
+    said = "the guidance interval has no effect at a guidance scale of 1 or less"
+    assert said in pipe.plan("a ball", depth, "", Options(quality="draft", guidance_interval=EARLY)).notes
+    assert said not in pipe.plan("a ball", depth, "", Options(quality="draft")).notes
+    assert said not in pipe.plan("a ball", depth, "", Options(guidance_interval=EARLY)).notes
+
+
 @pytest.mark.parametrize("scheduler", ["DDIMScheduler", "EDMEulerScheduler", "KDPM2DiscreteScheduler"])
 def test_a_plan_foretells_the_branches(
     pipe: MakeYourVideoPipeline, depth: DepthVideo, batches: list[int], scheduler: str
@@ -117,14 +126,14 @@ def test_a_model_folder_may_carry_the_interval(
     assert skeleton.plan("a", depth, "", Options(guidance_interval=(0, 1))).branches == (2, 2, 2)
 
 
-@pytest.mark.parametrize(("quality", "most"), [("draft", 4), ("standard", 10), ("best", 100)])
+@pytest.mark.parametrize(("quality", "most"), [("draft", 3), ("standard", 10), ("best", 100)])
 def test_a_preset_takes_no_more_branches_than_its_name_allows(
     pipe: MakeYourVideoPipeline, depth: DepthVideo, quality: Quality, most: int
 ) -> None:
     bundled = MakeYourVideoPipeline.without_weights(BUNDLED_MODEL)
     for own in (pipe, bundled):
         plan = own.plan("a", depth, "", Options(quality=quality))
-        assert plan.guided
+        assert plan.guided == (quality != "draft")
         assert plan.branch_evaluations <= most
 
 
@@ -134,7 +143,8 @@ def test_the_documented_rows_are_the_presets(depth: DepthVideo) -> None:
     for quality, preset in PRESETS.items():
         branches = bundled.plan("a", depth, "", Options(quality=quality)).branch_evaluations
         start, end = preset.guidance_interval
-        numbers = rf"{preset.num_inference_steps} \| {start:g}, {end:g} .* \| {branches}"
+        guided = "nowhere" if preset.guidance_scale == 1 else f"{start:g}, {end:g} .*"
+        numbers = rf"{preset.num_inference_steps} \| {guided} \| {branches}"
         row = rf"\| `{quality}` \| .* \| {numbers} \| {'yes' if preset.refine else 'no'} \|"
         assert re.search(row, page), row
 
@@ -147,6 +157,7 @@ def test_what_is_given_beside_a_preset_wins() -> None:
         "guidance_interval": (0.5, 0.75),
         "eta": 0.5,
         "refine": True,
+        "guidance_scale": 3.0,
     }
     assert given.keys() == asdict(PRESETS["draft"]).keys()
     for name, value in given.items():
@@ -172,7 +183,8 @@ def drafted(model_folder: Path, tmp_path: Path) -> Settings:
     DepthVideo.from_inverse_depth(moving_disc(11, 32, 32)).save(tmp_path / "depth.npz")
     return Settings(
         prompt="a red ball", depth=tmp_path / "depth.npz", model=model_folder, seed=3, num_frames=11,
-        quality="draft", stream=True, window=4, context=3, lookahead=2,
+        quality="draft", guidance_scale=2.0, guidance_interval=(0.0, 0.3), stream=True, window=4, context=3,
+        lookahead=2,
     )  # fmt: skip
 
 

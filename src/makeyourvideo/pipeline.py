@@ -131,7 +131,10 @@ class MakeYourVideoPipeline(DenoisingPipeline):
         """
         check_folder(folder)
         with torch.device("meta"):
-            networks = {part: build_network(folder, part).to(dtype) for part in networks_in(folder)}
+            networks = {
+                part: torch.nn.Module.to(build_network(folder, part), dtype)  # diffusers' own talks of it
+                for part in networks_in(folder)
+            }
         with unreadable_unless(folder, "a model folder in the diffusers layout"):
             return super().from_pretrained(folder, **networks, depth_estimator=None)
 

@@ -141,6 +141,8 @@ def plan_sampling(
         notes.append(f"{options.quality} quality: {name}, {steps} steps, {guidance}{refined}")
     if options.eta is not None and not takes_eta(name):
         notes.append(f"eta has no effect, because {name} has no such setting")
+    if options.guidance_interval is not None and not is_used:
+        notes.append("the guidance interval has no effect at a guidance scale of 1 or less")
     if is_used and not any(is_inside):
         notes.append(f"nothing is guided, because no step lies {where}")
     sampling = {

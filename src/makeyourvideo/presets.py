@@ -11,7 +11,7 @@ Precision = Literal["float32", "bfloat16", "float16"]
 
 @dataclass(frozen=True)
 class Preset:
-    """A row of the table; its columns are those of `settings.Options`.
+    """A row of the table; its columns are those of `settings.Options`. A scale of None is the model's own.
 
     DPM-Solver++ (2M, arXiv 2211.01095) is second-order at one evaluation a step. It starts where the schedule
     ends ("trailing", arXiv 2305.08891), which counts the more the fewer steps there are.
@@ -22,11 +22,12 @@ class Preset:
     scheduler: str = "DPMSolverMultistepScheduler"
     timestep_spacing: TimestepSpacing = "trailing"
     eta: float = 0.0
+    guidance_scale: float | None = None
     refine: bool = True
 
 
 PRESETS: Mapping[Quality, Preset] = {
-    "draft": Preset(3, (0.0, 0.3), refine=False),  # evaluations of a branch: 2 in one step, 1 in two
-    "standard": Preset(5, (0.0, 1.0)),  # 2 in each
+    "draft": Preset(3, (0.0, 1.0), guidance_scale=1.0, refine=False),  # a branch a step
+    "standard": Preset(5, (0.0, 1.0)),  # two
     "best": Preset(30, (0.0, 1.0)),  # likewise
 }

@@ -69,8 +69,8 @@ class Options(BaseModel):
         frame_stride: use every so many frames of the depth, the first by default; -1 spreads over the whole
             clip. Of a video, by default those that keep its speed at the result's rate.
         height, width: of the result in pixels, see `plan_framing`.
-        quality: a row of `presets.PRESETS` for those of the next ones but `guidance_scale` that are not
-            given themselves; without it they are the model's own.
+        quality: a row of `presets.PRESETS` for those of the next ones that are not given themselves; without
+            it they are the model's own.
         scheduler: class name of a diffusers scheduler in place of the model's own.
         num_inference_steps: steps of the scheduler.
         timestep_spacing: where on the schedule they are, see the schedulers of diffusers.

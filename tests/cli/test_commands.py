@@ -73,7 +73,7 @@ def test_every_option_reaches_the_manifest(command: Command, generate: list[obje
 def test_a_quality_is_said_and_its_numbers_reach_the_manifest(
     command: Command, generate: list[object]
 ) -> None:
-    asked = ["--quality", "draft", "--steps", 5, "--guidance-interval", 0.2, 0.6]
+    asked = ["--quality", "draft", "--steps", 5, "--guidance-scale", 2, "--guidance-interval", 0.2, 0.6]
     result = command(*generate, *asked, "-o", "out.mp4")
     assert result.code == 0, result.err
     assert result.err.splitlines() == [
