@@ -81,18 +81,11 @@ def test_a_quality_is_said_and_its_numbers_reach_the_manifest(
         "not refined"
     ]
     settings = json.loads(Path("out.json").read_text())["settings"]
-    row = (
-        "quality",
-        "scheduler",
-        "num_inference_steps",
-        "timestep_spacing",
-        "guidance_interval",
-        "eta",
-        "refine",
-    )
-    assert [settings[name] for name in row] == [
-        None, "DPMSolverMultistepScheduler", 5, "trailing", [0.2, 0.6], None, False,
-    ]  # fmt: skip
+    row = {
+        "quality": None, "scheduler": "DPMSolverMultistepScheduler", "num_inference_steps": 5,
+        "timestep_spacing": "trailing", "guidance_interval": [0.2, 0.6], "eta": None, "refine": False,
+    }  # fmt: skip
+    assert {name: settings[name] for name in row} == row
     dry = command(*generate, *asked, "--dry-run", "-o", "dry.mp4")
     assert "scale 2 at 2 of 5 evaluations; the others take half the time" in dry.out
     assert command("replay", "out.json").out.splitlines()[-1] == "the same bytes as out.mp4"
