@@ -22,6 +22,7 @@ from makeyourvideo.media import write_video
 from makeyourvideo.memory import hand_back_freed_memory
 from makeyourvideo.model_folder import load_network, networks_in
 from makeyourvideo.models import spatial, temporal
+from makeyourvideo.models.grounding import Grounding
 from makeyourvideo.models.refiner import Refiner
 from makeyourvideo.run import seen_depth
 
@@ -38,6 +39,7 @@ WHOLE = (
     spatial.Upsample,
     temporal.TemporalConvolution,
     temporal.TemporalTransformer,
+    Grounding,
     Refiner,
 )
 WHOLE_ELSEWHERE = {"ResnetBlock2D", "Upsample2D", "Attention", "CLIPEncoderLayer"}

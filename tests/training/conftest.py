@@ -25,6 +25,7 @@ CONFIGS = {
             "out_channels": 4,
             "depth_patch_size": 8,
             "depth_normalization": "clip",
+            "grounding_channels": 16,
             "block_out_channels": [32, 32],
             "layers_per_block": 1,
             "attention_levels": [True, True],
@@ -49,6 +50,9 @@ CONFIGS = {
 }
 
 
+CONFIGS["grounding"] = CONFIGS["image"] | {"trains": ["unet.grounding"]}
+
+
 @pytest.fixture(scope="session")
 def write_config(tmp_path_factory):
     """Write a tiny config of a stage and return its path."""
@@ -70,8 +74,9 @@ def trained(tmp_path_factory, write_config):
 
     home = tmp_path_factory.mktemp("runs")
     model = None
-    for stage in ("autoencoder", "image", "video", "decoder", "refiner"):
-        for _ in run_stage(stage, write_config(stage), home / stage, home / "data", model):
+    for stage in ("autoencoder", "grounding", "image", "video", "decoder", "refiner"):
+        start = model if stage == "image" else None
+        for _ in run_stage(stage, write_config(stage), home / stage, home / "data", model, start):
             pass
         model = home / stage / "model"
     for stage in ("depth", "judges"):

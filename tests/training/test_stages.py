@@ -21,9 +21,13 @@ from makeyourvideo.training.bundle import bundle
 from makeyourvideo.training.config import OptimizerConfig, read_config
 from makeyourvideo.training.depth import invariant_loss, standardized
 from makeyourvideo.training.diffusion import DiffusionStage, ImageStage, VideoStage
+from makeyourvideo.training.grounding import GroundingStage
 from makeyourvideo.training.loop import learning_rate, matmul_peak, train
 from makeyourvideo.training.run import run_stage
 from makeyourvideo.training.tokenizer import train_tokenizer
+from makeyourvideo.world.colors import COLORS
+from makeyourvideo.world.finishes import FINISHES
+from makeyourvideo.world.geometry import FAMILIES
 from makeyourvideo.world.scene import WorldConfig
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
@@ -42,6 +46,64 @@ def test_stage_2_moves_the_temporal_parameters_and_no_others(trained):
     assert moved <= temporal
 
 
+def test_a_stage_trains_what_its_config_names_and_nothing_else(trained, write_config):
+    before, after = (trained / stage / "model" / "unet" / WEIGHTS for stage in ("grounding", "image"))
+    model = trained / "grounding" / "model"
+    config = read_config(write_config("image", trains=["unet.ground_out", "unet.up_blocks.1"]), "image")
+    stage = ImageStage(config, trained / "data", model, model)
+    moving = {name for name, parameter in stage.unet.named_parameters() if parameter.requires_grad}
+    assert {".".join(name.split(".")[:2]) for name in moving} == {
+        "ground_out.weight", "ground_out.bias", "up_blocks.1",
+    }  # fmt: skip
+    assert not any("temporal" in name for name in moving)
+    was, now = load_file(before), load_file(after)
+    assert any(not torch.equal(was[name], now[name]) for name in was if name.startswith("grounding."))
+    unknown = read_config(write_config("image", trains=["unet.up_block"]), "image")
+    with pytest.raises(InputError, match=r"unet\.up_block"):
+        ImageStage(unknown, trained / "data", model, model)
+
+
+def test_the_grounding_is_told_what_stands_where(trained, write_config):
+    config = read_config(write_config("grounding"), "grounding")
+    stage = GroundingStage(config, trained / "data", trained / "autoencoder" / "model")
+    for scene in range(len(stage.data["stills"])):
+        things, surfaces = stage.data["stills"].scene(scene).things, stage.data["stills"].surfaces[scene][0]
+        labels = stage._labels("stills", scene)
+        assert labels.shape == (3, 4, 4)
+        for row, column in np.ndindex(4, 4):
+            patch = surfaces[8 * row : 8 * row + 8, 8 * column : 8 * column + 8]
+            shares = [(patch == number).mean() for number in range(1, len(things) + 1)]
+            family, color, finish = labels[:, row, column]
+            if max(shares) <= 0.35:
+                assert family == color == finish == -100
+                continue
+            thing = things[int(np.argmax(shares))]
+            assert list(FAMILIES)[family] == thing.family
+            assert [None, *COLORS][color] == thing.color
+            assert FINISHES[finish] == thing.finish
+
+
+def test_the_grounding_learns(trained, write_config):
+    config = read_config(write_config("grounding", batch_size=6, prompt_dropout=0.0), "grounding")
+    stage = GroundingStage(config, trained / "data", trained / "autoencoder" / "model")
+    optimizer = torch.optim.Adam([one for one in stage.modules.parameters() if one.requires_grad], lr=1e-2)
+    losses = []
+    for _ in range(30):
+        loss = stage.loss(0)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_a_grounding_needs_a_network_that_has_one(trained, write_config):
+    unet = read_config(write_config("grounding"), "grounding").unet | {"grounding_channels": 0}
+    config = read_config(write_config("grounding", unet=unet, trains=["unet"]), "grounding")
+    with pytest.raises(InputError, match="grounding_channels"):
+        GroundingStage(config, trained / "data", trained / "autoencoder" / "model")
+
+
 def test_the_decoder_is_trained_further_alone(trained):
     before, after = trained / "video" / "model", trained / "decoder" / "model"
     was, now = (load_file(model / "vae" / WEIGHTS) for model in (before, after))
@@ -50,7 +112,7 @@ def test_the_decoder_is_trained_further_alone(trained):
     for kept in ("unet/" + WEIGHTS, "text_encoder/model.safetensors", "vae/config.json", "model_index.json"):
         assert (before / kept).read_bytes() == (after / kept).read_bytes()
     record = json.loads((after / "training.json").read_text())
-    assert list(record["stages"]) == ["autoencoder", "decoder", "image", "video"]
+    assert list(record["stages"]) == ["autoencoder", "decoder", "grounding", "image", "video"]
 
 
 def test_the_decoder_learns_from_disturbed_latents(trained, write_config):
@@ -76,6 +138,15 @@ def test_the_refiner_is_added_and_nothing_else_moves(trained):
     assert pipe.refiner is not None
     assert pipe.refiner.last.weight.any()
     assert MakeYourVideoPipeline.from_pretrained(before).refiner is None
+
+
+def test_a_stage_gone_on_with_keeps_the_refiner(trained, write_config, tmp_path):
+    whole = trained / "refiner" / "model"
+    for _ in run_stage("image", write_config("image", steps=1), tmp_path, trained / "data", whole, whole):
+        pass
+    refiner = Path("refiner") / WEIGHTS
+    assert (tmp_path / "model" / refiner).read_bytes() == (whole / refiner).read_bytes()
+    assert MakeYourVideoPipeline.from_pretrained(tmp_path / "model").refiner is not None
 
 
 def test_a_decoder_trained_further_needs_no_latents_made_again(trained):
@@ -143,7 +214,9 @@ def test_the_latents_have_unit_spread(trained):
 
 
 def test_the_log_holds_every_step_and_a_plot_stands_beside_it(trained):
-    for stage in ("autoencoder", "image", "video", "decoder", "refiner", "depth", "judges"):
+    for stage in (
+        "autoencoder", "grounding", "image", "video", "decoder", "refiner", "depth", "judges",
+    ):  # fmt: skip
         lines = [json.loads(line) for line in (trained / stage / "log.jsonl").read_text().splitlines()]
         assert [line["step"] for line in lines] == list(range(1, 9))
         assert all(line["loss"] > 0 and line["peak_share"] > 0 for line in lines)
@@ -219,7 +292,7 @@ def test_the_bundled_models_record_is_of_its_weights():
 
 def test_the_record_names_every_stage_and_the_words_learnt(trained):
     record = json.loads((trained / "video" / "model" / "training.json").read_text())
-    assert list(record["stages"]) == ["autoencoder", "image", "video"]
+    assert list(record["stages"]) == ["autoencoder", "grounding", "image", "video"]
     assert record["stages"]["image"]["config"]["steps"] == 8
     assert WorldConfig.model_validate(record["world"]).size == 32
     assert "a" in record["words"]

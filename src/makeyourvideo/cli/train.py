@@ -15,6 +15,7 @@ class TrainingStage(StrEnum):
     """The stages, in the order in which they build on each other; depth and judges stand alone."""
 
     autoencoder = "autoencoder"
+    grounding = "grounding"
     image = "image"
     video = "video"
     decoder = "decoder"

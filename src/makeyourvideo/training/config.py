@@ -44,7 +44,7 @@ class StageConfig(_Strict):
         save_minutes: how often the state is written.
     """
 
-    stage: Literal["autoencoder", "image", "video", "decoder", "refiner", "depth", "judges"]
+    stage: Literal["autoencoder", "grounding", "image", "video", "decoder", "refiner", "depth", "judges"]
     steps: int
     batch_size: int
     optimizer: OptimizerConfig
@@ -92,13 +92,26 @@ class DiffusionConfig(StageConfig):
     object_weight: float = 0.0
 
 
-class ImageConfig(DiffusionConfig):
-    """Stage 1: keyword arguments of `VideoUNet` and transformers' `CLIPTextConfig`."""
+class NetworksConfig(DiffusionConfig):
+    """Keyword arguments of `VideoUNet` and transformers' `CLIPTextConfig`, and which parts are trained."""
 
-    stage: Literal["image"]
     unet: dict[str, Any]
     text_encoder: dict[str, Any]
     vocabulary_size: int = 1024
+    trains: tuple[str, ...] = ("unet", "text_encoder")
+
+
+class GroundingConfig(NetworksConfig):
+    """Before stage 1: the grounding of the network alone."""
+
+    stage: Literal["grounding"]
+    trains: tuple[str, ...] = ("unet.grounding",)
+
+
+class ImageConfig(NetworksConfig):
+    """Stage 1: everything spatial and the text encoder."""
+
+    stage: Literal["image"]
 
 
 class VideoConfig(DiffusionConfig):
@@ -140,6 +153,7 @@ class JudgesConfig(StageConfig):
 
 _CONFIGS: dict[str, type[StageConfig]] = {
     "autoencoder": AutoencoderConfig,
+    "grounding": GroundingConfig,
     "image": ImageConfig,
     "video": VideoConfig,
     "decoder": DecoderConfig,

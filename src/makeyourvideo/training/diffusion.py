@@ -21,7 +21,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from makeyourvideo.errors import InputError
 from makeyourvideo.model_folder import CLASSES, write_index
 from makeyourvideo.models.unet import VideoUNet
-from makeyourvideo.training.config import DiffusionConfig, ImageConfig, VideoConfig
+from makeyourvideo.training.config import DiffusionConfig, NetworksConfig, VideoConfig
 from makeyourvideo.training.data import draw_clips, open_data, step_generator
 from makeyourvideo.training.latents import encode_dataset, latents_file, open_latents
 from makeyourvideo.training.record import words_of, write_record
@@ -49,6 +49,8 @@ class DiffusionStage:
     text_encoder: CLIPTextModel
     tokenizer: CLIPTokenizer
     num_frames = 1
+    heads: Mapping[str, nn.Module] = {}
+    """Layers that are there for the training alone."""
 
     def __init__(self, config: DiffusionConfig, data: Path, model: Path, start: Path | None = None) -> None:
         torch.manual_seed(config.seed)
@@ -80,12 +82,14 @@ class DiffusionStage:
     def finish(self, model: Path) -> None:
         """Write a whole model folder: what was trained, and the rest as it came from the stage before."""
         model.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(self.model / "vae", model / "vae", dirs_exist_ok=True)
+        kept = [part for part in ("vae", "refiner") if (self.model / part).is_dir()]
+        for part in kept:
+            shutil.copytree(self.model / part, model / part, dirs_exist_ok=True)
         self.unet.save_pretrained(model / "unet")
         self.text_encoder.save_pretrained(model / "text_encoder")
         self.tokenizer.save_pretrained(model / "tokenizer")
         self.scheduler.save_pretrained(model / "scheduler")
-        parts = ("vae", "unet", "text_encoder", "tokenizer", "scheduler")
+        parts = (*kept, "unet", "text_encoder", "tokenizer", "scheduler")
         write_index(model, {part: CLASSES[part] for part in parts}, **self.config.sampling)
         write_record(model, self.model, self.config, self.start, **self._learnt())
 
@@ -96,7 +100,7 @@ class DiffusionStage:
     @property
     def modules(self) -> nn.ModuleDict:
         """All networks of the stage."""
-        return nn.ModuleDict({"unet": self.unet, "text_encoder": self.text_encoder})
+        return nn.ModuleDict({"unet": self.unet, "text_encoder": self.text_encoder, **self.heads})
 
     def _weight(self, timesteps: torch.Tensor) -> torch.Tensor:
         snr = self.snr.to(timesteps.device)[timesteps]
@@ -108,18 +112,24 @@ class DiffusionStage:
 
     def _gather(self, rng: np.random.Generator, drawn: Drawn) -> Batch:
         latents = np.stack([self.latents[name][scene][frames] for name, scene, frames in drawn])
+        folded = pixel_unshuffle(self._depth(drawn)[:, :, None], self.unet.config.depth_patch_size)
+        tokens = self._tokens(rng, drawn)
+        seen = torch.from_numpy(rng.random(len(drawn)) >= self.config.depth_dropout)
+        folded = folded * seen[:, None, None, None, None]
+        weights = self._object_weights(drawn)
+        return torch.from_numpy(latents).float().movedim(2, 1), folded.movedim(2, 1), tokens, weights
+
+    def _depth(self, drawn: Drawn) -> torch.Tensor:
+        """Gather depth `(b, f, height, width)`."""
         depth = np.stack([self.data[name].depth[scene][frames] for name, scene, frames in drawn])
-        folded = pixel_unshuffle(
-            torch.from_numpy(depth).float()[:, :, None], self.unet.config.depth_patch_size
-        )
+        return torch.from_numpy(depth).float()
+
+    def _tokens(self, rng: np.random.Generator, drawn: Drawn) -> torch.Tensor:
+        """Choose a caption of each clip, or none, as tokens `(b, n)`."""
         captions = [str(rng.choice(self.data[name].captions[scene])) for name, scene, _ in drawn]
         kept = rng.random(len(drawn)) >= self.config.prompt_dropout
         prompts = [caption if keep else "" for caption, keep in zip(captions, kept, strict=True)]
-        seen = torch.from_numpy(rng.random(len(drawn)) >= self.config.depth_dropout)
-        folded = folded * seen[:, None, None, None, None]
-        tokens = self.tokenizer(prompts, padding="max_length", truncation=True, return_tensors="pt").input_ids
-        weights = self._object_weights(drawn)
-        return torch.from_numpy(latents).float().movedim(2, 1), folded.movedim(2, 1), tokens, weights
+        return self.tokenizer(prompts, padding="max_length", truncation=True, return_tensors="pt").input_ids
 
     def _object_weights(self, drawn: Drawn) -> torch.Tensor:
         """Weigh each latent by the share of it that objects cover: `(b, 1, f, h, w)`."""
@@ -131,7 +141,7 @@ class DiffusionStage:
 class ImageStage(DiffusionStage):
     """Stage 1: all spatial layers and the text encoder, on single frames."""
 
-    def __init__(self, config: ImageConfig, data: Path, model: Path, start: Path | None = None) -> None:
+    def __init__(self, config: NetworksConfig, data: Path, model: Path, start: Path | None = None) -> None:
         super().__init__(config, data, model, start)
         self.tokenizer = self._tokenizer(config)
         self.text_encoder = CLIPTextModel(
@@ -148,11 +158,12 @@ class ImageStage(DiffusionStage):
             take_over(self.unet, start, "unet")
             take_over_words(self.text_encoder, self.tokenizer, start)
         self.unet.temporal_enabled = False
+        self.modules.train()
+        _freeze_all_but(self.modules, config.trains)
         for parameter in self.unet.temporal_parameters():
             parameter.requires_grad_(False)
-        self.modules.train()
 
-    def _tokenizer(self, config: ImageConfig) -> CLIPTokenizer:
+    def _tokenizer(self, config: NetworksConfig) -> CLIPTokenizer:
         return train_tokenizer(
             self._captions(), config.vocabulary_size, config.text_encoder["max_position_embeddings"]
         )
@@ -184,6 +195,20 @@ class VideoStage(DiffusionStage):
         self.modules.train().requires_grad_(False)
         for parameter in self.unet.temporal_parameters():
             parameter.requires_grad_(True)
+
+
+def _freeze_all_but(modules: nn.ModuleDict, parts: Sequence[str]) -> None:
+    """Train what is named and what is below it.
+
+    Raises:
+        InputError: there is no such part.
+    """
+    known = dict(modules.named_modules())
+    for part in parts:
+        if part not in known:
+            raise InputError("trains", "parts of the networks, as unet.up_blocks", part)
+    for name, parameter in modules.named_parameters():
+        parameter.requires_grad_(any(name.startswith(f"{part}.") for part in parts))
 
 
 def _with_fresh_temporal_layers(folder: Path, overrides: Mapping[str, Any]) -> VideoUNet:
