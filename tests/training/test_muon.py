@@ -9,10 +9,13 @@ from makeyourvideo.training.loop import create_optimizers
 from makeyourvideo.training.muon import Muon, orthogonalized
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("shape", [(3, 24, 96), (2, 96, 24), (1, 32, 32)])
-def test_singular_values_come_near_one(shape):
+def test_singular_values_come_near_one(shape, dtype):
     matrices = torch.randn(shape, generator=torch.Generator().manual_seed(0))
-    values = torch.linalg.svdvals(orthogonalized(matrices).float())
+    found = orthogonalized(matrices.to(dtype))
+    assert found.dtype == dtype
+    values = torch.linalg.svdvals(found.float())
     assert values.min() > 0.2
     assert values.max() < 1.3
     assert (values[:, : values.shape[1] // 2] > 0.6).all()
@@ -25,6 +28,20 @@ def test_a_matrix_and_a_kernel_of_one_size_move_alike():
     Muon([matrix, kernel]).step()
     assert matrix.any()
     assert torch.equal(matrix, kernel[:, :, 0, 0])
+
+
+@pytest.mark.parametrize(("dtype", "rounded"), [(torch.float32, False), (torch.bfloat16, True)])
+def test_it_computes_in_the_precision_of_the_run(dtype, rounded):
+    kernel = nn.Parameter(torch.zeros(8, 8))
+    _, muon = create_optimizers(
+        nn.ParameterList([nn.Parameter(torch.zeros(3)), kernel]),
+        OptimizerConfig(learning_rate=1.0, muon=True, weight_decay=0.0),
+        dtype,
+    )
+    kernel.grad = torch.randn(8, 8, generator=torch.Generator().manual_seed(0))
+    muon.step()
+    update = kernel.detach() / (0.2 * 8**0.5)
+    assert torch.allclose(update, update.bfloat16().float(), rtol=1e-6) == rounded
 
 
 def test_the_directions_are_kept():

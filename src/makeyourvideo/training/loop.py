@@ -56,14 +56,14 @@ def train(config: StageConfig, modules: nn.ModuleDict, loss: Loss, folder: Path)
     accelerator = Accelerator()
     settings = config.optimizer
     trained = [parameter for parameter in modules.parameters() if parameter.requires_grad]
-    modules, *optimizers = accelerator.prepare(modules, *create_optimizers(modules, settings))
+    halved = config.mixed_precision == "bf16"
+    dtype = torch.bfloat16 if halved else torch.float32
+    modules, *optimizers = accelerator.prepare(modules, *create_optimizers(modules, settings, dtype))
     state = TrainingState.start(modules, optimizers)
     saved, log = folder / "state.pt", folder / "log.jsonl"
     if saved.exists():
         state.load(saved)
     _truncate_log(log, state.step)
-    halved = config.mixed_precision == "bf16"
-    dtype = torch.bfloat16 if halved else torch.float32
     peak, counter, work = matmul_peak(dtype), FlopCounterMode(display=False), 0
     if halved:
         _warn_if_slower(peak)
@@ -142,8 +142,13 @@ def _warn_if_slower(halved: float) -> None:
         warnings.warn(f"bfloat16 runs at {rates}: 'mixed_precision: no' is faster", stacklevel=3)
 
 
-def create_optimizers(modules: nn.Module, settings: OptimizerConfig) -> list[torch.optim.Optimizer]:
-    """Share out what requires a gradient: tables and single rows always go to AdamW, rows without decay."""
+def create_optimizers(
+    modules: nn.Module, settings: OptimizerConfig, dtype: torch.dtype = torch.float32
+) -> list[torch.optim.Optimizer]:
+    """Share out what requires a gradient: tables and single rows always go to AdamW, rows without decay.
+
+    `dtype` is what `Muon` computes in.
+    """
     tables = {id(module.weight) for module in modules.modules() if isinstance(module, nn.Embedding)}
     trained = [parameter for parameter in modules.parameters() if parameter.requires_grad]
     rows = [parameter for parameter in trained if parameter.ndim < 2]
@@ -158,7 +163,7 @@ def create_optimizers(modules: nn.Module, settings: OptimizerConfig) -> list[tor
         betas=settings.betas,
         fused=True,
     )
-    return [adamw, Muon(moved, settings.learning_rate, weight_decay=decay)] if moved else [adamw]
+    return [adamw, Muon(moved, settings.learning_rate, weight_decay=decay, dtype=dtype)] if moved else [adamw]
 
 
 def _truncate_log(log: Path, step: int) -> None:

@@ -20,6 +20,7 @@ class Muon(torch.optim.Optimizer):
         lr: learning rate, as for AdamW.
         momentum: share of the gradients before that is kept.
         weight_decay: decoupled, as in AdamW.
+        dtype: what momenta are orthogonalised in; bfloat16 does where the processor has it.
     """
 
     def __init__(
@@ -28,7 +29,9 @@ class Muon(torch.optim.Optimizer):
         lr: float = 1e-3,
         momentum: float = 0.95,
         weight_decay: float = 0.0,
+        dtype: torch.dtype = torch.float32,
     ) -> None:
+        self.dtype = dtype
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()
@@ -42,7 +45,7 @@ class Muon(torch.optim.Optimizer):
                     shapes.setdefault((len(parameter), parameter[0].numel()), []).append(parameter)
             for shape, parameters in shapes.items():
                 momenta = [self._momentum(one, group["momentum"]).reshape(shape) for one in parameters]
-                updates = orthogonalized(torch.stack(momenta)).to(momenta[0].dtype)
+                updates = orthogonalized(torch.stack(momenta).to(self.dtype)).to(momenta[0].dtype)
                 length = 0.2 * max(shape) ** 0.5 * group["lr"]
                 for parameter, update in zip(parameters, updates, strict=True):
                     parameter.mul_(1 - group["lr"] * group["weight_decay"])
@@ -60,12 +63,11 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonalized(matrices: Tensor, steps: int = 5) -> Tensor:
-    """Bring all singular values of `(batch, rows, columns)` near 1, by Newton-Schulz steps in bfloat16."""
+    """Bring all singular values of `(batch, rows, columns)` near 1, by Newton-Schulz steps."""
     a, b, c = _QUINTIC
     tall = matrices.shape[-2] > matrices.shape[-1]
-    moved = matrices.bfloat16()
-    moved = moved.mT if tall else moved
-    moved = moved / (torch.linalg.matrix_norm(moved.float(), keepdim=True) + 1e-7).bfloat16()
+    moved = matrices.mT if tall else matrices
+    moved = moved / (torch.linalg.matrix_norm(moved.float(), keepdim=True) + 1e-7).to(moved.dtype)
     for _ in range(steps):
         square = moved @ moved.mT
         moved = a * moved + (b * square + c * square @ square) @ moved
