@@ -55,7 +55,7 @@ def test_it_sees_no_noise_and_every_frame_alone():
 
 
 def test_a_few_frames_at_a_time_find_the_same():
-    grounding = Grounding(32, 24, PATCH, 16).eval()
+    grounding = Grounding(32, 24, PATCH).eval()
     sample, _, text = scene(num_frames=5)
     depth = sample[:, 4:].movedim(2, 1).flatten(0, 1)
     with torch.no_grad():
@@ -67,7 +67,7 @@ def test_a_few_frames_at_a_time_find_the_same():
 
 def test_a_gentle_slope_counts_as_much_as_a_step():
     """A ball differs from a disc by a hundredth of the depth between it and the floor."""
-    grounding = Grounding(32, 24, 8, 16).eval()
+    grounding = Grounding(32, 24, 8).eval()
     across = torch.linspace(-1, 1, 64)
     round_part = (1 - across[:, None] ** 2 - across**2).clamp(min=0).sqrt()
     disc = (round_part > 0).float()
@@ -81,7 +81,7 @@ def test_a_gentle_slope_counts_as_much_as_a_step():
 
 @pytest.mark.parametrize("patch_size", [1, 2, 8])
 def test_depth_may_be_folded_or_not(patch_size):
-    grounding = Grounding(32, 24, patch_size, 16).eval()
+    grounding = Grounding(32, 24, patch_size).eval()
     with torch.no_grad():
         found = grounding(torch.rand(2, patch_size**2, 8, 6), torch.randn(1, 5, 24), 2**30)
     assert found.shape == (2, 32, 8, 6)

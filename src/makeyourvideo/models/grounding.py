@@ -16,6 +16,8 @@ from makeyourvideo.models.spatial import Attention
 _STEEPNESS = (20.0, 200.0)
 """What slopes, in depth a pixel, are multiplied by: for edges of objects, and for the shape within them."""
 
+_HEADS = 4
+
 
 class Mixing(nn.Module):
     """A residual: a wide convolution of each channel alone, then two layers of each place alone."""
@@ -35,10 +37,10 @@ class Mixing(nn.Module):
 class Asking(nn.Module):
     """A residual: every place attends to all others, or to the text."""
 
-    def __init__(self, channels: int, head_dim: int, context_channels: int | None = None) -> None:
+    def __init__(self, channels: int, context_channels: int | None = None) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(channels)
-        self.attention = Attention(channels, head_dim, context_channels)
+        self.attention = Attention(channels, channels // _HEADS, context_channels)
 
     def forward(self, hidden: Tensor, context: Tensor | None = None) -> Tensor:
         """Map `b c h w` to the same; `context` is `b n d`."""
@@ -52,13 +54,12 @@ class Grounding(nn.Module):
     """Look at the shapes first, then read about them.
 
     Args:
-        channels: width, of what it gives, too.
+        channels: width, of what it gives, too; divisible by 4.
         context_channels: width of the text embeddings.
         patch_size: side of the depth patch folded into each latent pixel, a power of 2.
-        head_dim: width of an attention head.
     """
 
-    def __init__(self, channels: int, context_channels: int, patch_size: int, head_dim: int) -> None:
+    def __init__(self, channels: int, context_channels: int, patch_size: int) -> None:
         super().__init__()
         self.patch_size = patch_size
         halvings = patch_size.bit_length() - 1
@@ -69,8 +70,8 @@ class Grounding(nn.Module):
             layers += [nn.Conv2d(entering, width, 3, 2, 1), nn.GroupNorm(1, width), nn.GELU()]
             entering = width
         layers.append(nn.Conv2d(entering, channels, 3, 2 if halvings else 1, 1))
-        self.look = nn.Sequential(*layers, *(Mixing(channels) for _ in range(3)), Asking(channels, head_dim))
-        self.read = nn.ModuleList(Asking(channels, head_dim, context_channels) for _ in range(2))
+        self.look = nn.Sequential(*layers, *(Mixing(channels) for _ in range(3)), Asking(channels))
+        self.read = nn.ModuleList(Asking(channels, context_channels) for _ in range(2))
         self.mix = nn.ModuleList(Mixing(channels) for _ in range(2))
         self.norm = nn.GroupNorm(1, channels)
 

@@ -110,9 +110,7 @@ class VideoUNet(ModelMixin, ConfigMixin):
         self.conv_in = nn.Conv2d(in_channels, widths[0], 3, padding=1)
         self.grounding: Grounding | None = None
         if grounding_channels:
-            self.grounding = Grounding(
-                grounding_channels, cross_attention_dim, depth_patch_size, head_dims[0]
-            )
+            self.grounding = Grounding(grounding_channels, cross_attention_dim, depth_patch_size)
             self.ground_in = zeroed(nn.Conv2d(grounding_channels, widths[0], 1))
             self.ground_out = zeroed(nn.Conv2d(grounding_channels, widths[min(1, len(widths) - 1)], 1))
 
