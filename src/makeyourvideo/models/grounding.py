@@ -10,21 +10,31 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn.functional import gelu, pad, pixel_shuffle
 
-from makeyourvideo.models.dense import by_frames, slice_size
+from makeyourvideo.models.dense import Linear, by_frames, slice_size
 from makeyourvideo.models.spatial import Attention
 
 _STEEPNESS = (20.0, 200.0)
 """What slopes, in depth a pixel, are multiplied by: for edges of objects, and for the shape within them."""
 
+_NEIGHBORS = 4
+"""How many tokens to each side a word is read with: what a shape looks like stands next to its name."""
+
 _HEADS = 4
 
 
 class Mixing(nn.Module):
-    """A residual: a wide convolution of each channel alone, then two layers of each place alone."""
+    """A residual: a wide convolution of each channel alone, then two layers of each place alone.
 
-    def __init__(self, channels: int) -> None:
+    Args:
+        channels: width.
+        reach: how far the convolution sees to each side, in rows and columns.
+    """
+
+    def __init__(self, channels: int, reach: tuple[int, int] = (3, 3)) -> None:
         super().__init__()
-        self.around = nn.Conv2d(channels, channels, 7, padding=3, groups=channels)
+        rows, columns = reach
+        size = (2 * rows + 1, 2 * columns + 1)
+        self.around = nn.Conv2d(channels, channels, size, padding=reach, groups=channels)
         self.norm = nn.GroupNorm(1, channels)
         self.widen = nn.Conv2d(channels, 2 * channels, 1)
         self.narrow = nn.Conv2d(2 * channels, channels, 1)
@@ -35,15 +45,15 @@ class Mixing(nn.Module):
 
 
 class Asking(nn.Module):
-    """A residual: every place attends to all others, or to the text."""
+    """A residual: every place attends to all others, or to what it is told."""
 
-    def __init__(self, channels: int, context_channels: int | None = None) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(channels)
-        self.attention = Attention(channels, channels // _HEADS, context_channels)
+        self.attention = Attention(channels, channels // _HEADS)
 
     def forward(self, hidden: Tensor, context: Tensor | None = None) -> Tensor:
-        """Map `b c h w` to the same; `context` is `b n d`."""
+        """Map `b c h w` to the same; `context` is `b n c`."""
         places = self.norm(rearrange(hidden, "b c h w -> b (h w) c"))
         asked = self.attention.project(places if context is None else context)
         found = self.attention.attend(places, *asked)
@@ -71,7 +81,9 @@ class Grounding(nn.Module):
             entering = width
         layers.append(nn.Conv2d(entering, channels, 3, 2 if halvings else 1, 1))
         self.look = nn.Sequential(*layers, *(Mixing(channels) for _ in range(3)), Asking(channels))
-        self.read = nn.ModuleList(Asking(channels, context_channels) for _ in range(2))
+        self.words = Linear(context_channels, channels)
+        self.phrases = Mixing(channels, reach=(0, _NEIGHBORS))
+        self.read = nn.ModuleList(Asking(channels) for _ in range(2))
         self.mix = nn.ModuleList(Mixing(channels) for _ in range(2))
         self.norm = nn.GroupNorm(1, channels)
 
@@ -101,6 +113,8 @@ class Grounding(nn.Module):
 
     def about(self, shapes: Tensor, context: Tensor) -> Tensor:
         """What the text `b n d` says of the shapes `b c h w`: as many channels."""
+        words = rearrange(self.words(context), "b n c -> b c 1 n")
+        phrases = rearrange(self.phrases(words), "b c 1 n -> b n c")
         for read, mix in zip(self.read, self.mix, strict=True):
-            shapes = mix(read(shapes, context))
+            shapes = mix(read(shapes, phrases))
         return self.norm(shapes)
