@@ -21,6 +21,9 @@ _NEIGHBORS = 4
 
 _HEADS = 4
 
+KINDS = 64
+"""How many kinds of shape are told apart, at most; the first stands for none of them: floor, sky, hills."""
+
 
 class Mixing(nn.Module):
     """A residual: a wide convolution of each channel alone, then two layers of each place alone.
@@ -63,6 +66,9 @@ class Asking(nn.Module):
 class Grounding(nn.Module):
     """Look at the shapes first, then read about them.
 
+    Between the two passes only how likely each place is of which kind. So the reading can be learnt from
+    sentences alone.
+
     Args:
         channels: width, of what it gives, too; divisible by 4.
         context_channels: width of the text embeddings.
@@ -81,6 +87,8 @@ class Grounding(nn.Module):
             entering = width
         layers.append(nn.Conv2d(entering, channels, 3, 2 if halvings else 1, 1))
         self.look = nn.Sequential(*layers, *(Mixing(channels) for _ in range(3)), Asking(channels))
+        self.kinds = nn.Conv2d(channels, KINDS, 1)
+        self.names = nn.Conv2d(KINDS, channels, 1)
         self.words = Linear(context_channels, channels)
         self.phrases = Mixing(channels, reach=(0, _NEIGHBORS))
         self.read = nn.ModuleList(Asking(channels) for _ in range(2))
@@ -100,21 +108,25 @@ class Grounding(nn.Module):
         """
         context = context.repeat_interleave(len(depth) // len(context), dim=0)
         size = slice_size(depth, 0, 24, slice_bytes)
-        return by_frames(lambda *part: self.about(self.shapes(part[0]), part[1]), size, depth, context)
+        return by_frames(
+            lambda *part: self.about(self.shapes(part[0]).softmax(dim=1), part[1]), size, depth, context
+        )
 
     def shapes(self, depth: Tensor) -> Tensor:
-        """What stands where: folded depth `b p*p h w` to `b c h w`."""
+        """What stands where: folded depth `b p*p h w` to logits of the kinds `b k h w`."""
         seen = pixel_shuffle(depth, self.patch_size)
         framed = pad(seen, (1, 1, 1, 1), mode="replicate")
         across = (framed[:, :, 1:-1, 2:] - framed[:, :, 1:-1, :-2]) / 2
         down = (framed[:, :, 2:, 1:-1] - framed[:, :, :-2, 1:-1]) / 2
         slopes = [torch.tanh(steepness * slope) for steepness in _STEEPNESS for slope in (across, down)]
-        return self.look(torch.cat([seen, *slopes], dim=1).contiguous(memory_format=torch.channels_last))
+        entering = torch.cat([seen, *slopes], dim=1)
+        return self.kinds(self.look(entering.contiguous(memory_format=torch.channels_last)))
 
-    def about(self, shapes: Tensor, context: Tensor) -> Tensor:
-        """What the text `b n d` says of the shapes `b c h w`: as many channels."""
+    def about(self, kinds: Tensor, context: Tensor) -> Tensor:
+        """What the text `b n d` says of the kinds, each with its probability `b k h w`: `b c h w`."""
         words = rearrange(self.words(context), "b n c -> b c 1 n")
         phrases = rearrange(self.phrases(words), "b c 1 n -> b n c")
+        found = self.names(kinds)
         for read, mix in zip(self.read, self.mix, strict=True):
-            shapes = mix(read(shapes, phrases))
-        return self.norm(shapes)
+            found = mix(read(found, phrases))
+        return self.norm(found)
