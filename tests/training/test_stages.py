@@ -23,10 +23,12 @@ from makeyourvideo.training.data import step_generator
 from makeyourvideo.training.depth import invariant_loss, standardized
 from makeyourvideo.training.diffusion import DiffusionStage, ImageStage, VideoStage
 from makeyourvideo.training.grounding import GroundingStage
+from makeyourvideo.training.latents import visibility
 from makeyourvideo.training.loop import learning_rate, matmul_peak, train
 from makeyourvideo.training.run import run_stage
 from makeyourvideo.training.tokenizer import train_tokenizer
 from makeyourvideo.world.colors import COLORS
+from makeyourvideo.world.dataset import open_dataset
 from makeyourvideo.world.finishes import FINISHES
 from makeyourvideo.world.geometry import FAMILIES
 from makeyourvideo.world.scene import WorldConfig
@@ -216,6 +218,36 @@ def test_objects_can_weigh_more(write_config, trained):
     assert weights.shape == (8, 1, *latents.shape[2:])
     assert weights.min() == 1
     assert 1 < weights.max() <= 4
+
+
+def test_only_what_shows_in_pixels_is_visible(trained):
+    dataset = open_dataset(trained / "data" / "stills")
+    rng = np.random.default_rng(0)
+    brightness = np.stack(
+        [frames[:1].mean(axis=-1).reshape(1, 4, 8, 4, 8).mean((2, 4)) for frames in dataset.frames]
+    )
+    latents = np.stack([brightness / 64, rng.normal(size=brightness.shape)], axis=2).astype(np.float16)
+    metric = visibility(dataset, latents)
+    torch.testing.assert_close(metric.trace().item(), 2.0)
+    assert metric[0, 0] > 1.9
+
+
+def test_what_shows_in_pixels_can_weigh_more(write_config, trained):
+    arguments = trained / "data", trained / "image" / "model"
+    plain, weighed, all_of_it = (
+        VideoStage(read_config(write_config("video", pixel_weight=share), "video"), *arguments)
+        for share in (0.0, 0.75, 1.0)
+    )
+    assert plain.view is None
+    metric = visibility(weighed.data["clips"], weighed.latents["clips"])
+    torch.testing.assert_close(
+        weighed.view.T @ weighed.view, 0.25 * torch.eye(len(metric)) + 0.75 * metric, atol=1e-4, rtol=1e-4
+    )
+    losses = []
+    for stage in (plain, weighed, all_of_it):
+        torch.manual_seed(0)
+        losses.append(stage.loss(0).item())
+    torch.testing.assert_close(losses[1], 0.25 * losses[0] + 0.75 * losses[2], rtol=1e-4, atol=0)
 
 
 def test_a_model_names_no_folder_of_the_run(trained):

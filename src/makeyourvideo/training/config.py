@@ -80,8 +80,9 @@ class DiffusionConfig(StageConfig):
 
     Without a `scheduler` it is that of the model that the stage builds on. `sampling` are the defaults that
     the model is to be sampled with, arguments of `MakeYourVideoPipeline`. Dropped depth is neutral, 0
-    everywhere, so that the model can also do without. Where an object is, the loss weighs `1 + object_weight`
-    times as much as elsewhere.
+    everywhere, so that the model can also do without. Where an object is, the loss weighs
+    `1 + object_weight` times as much as elsewhere. In the share `pixel_weight` of the loss, 0 to 1, an error
+    of the latents counts as far as it shows in pixels; in the rest, alike in every direction.
     """
 
     scheduler: dict[str, Any] = {}
@@ -90,6 +91,7 @@ class DiffusionConfig(StageConfig):
     prompt_dropout: float = 0.1
     depth_dropout: float = 0.0
     object_weight: float = 0.0
+    pixel_weight: float = 0.0
 
 
 class NetworksConfig(DiffusionConfig):

@@ -23,7 +23,7 @@ from makeyourvideo.model_folder import CLASSES, write_index
 from makeyourvideo.models.unet import VideoUNet
 from makeyourvideo.training.config import DiffusionConfig, NetworksConfig, VideoConfig
 from makeyourvideo.training.data import draw_clips, open_data, step_generator
-from makeyourvideo.training.latents import encode_dataset, latents_file, open_latents
+from makeyourvideo.training.latents import encode_dataset, latents_file, open_latents, visibility
 from makeyourvideo.training.record import words_of, write_record
 from makeyourvideo.training.start import take_over, take_over_words
 from makeyourvideo.training.tokenizer import train_tokenizer
@@ -63,6 +63,7 @@ class DiffusionStage:
         )
         self.snr = self.scheduler.alphas_cumprod / (1 - self.scheduler.alphas_cumprod)
         self.latents = {name: open_latents(latents_file(model / "vae", data / name)) for name in config.data}
+        self.view = self._view()
 
     def loss(self, step: int) -> torch.Tensor:
         """Return the mean loss over the clips of a step; one timestep a clip, independent noise a frame."""
@@ -76,7 +77,10 @@ class DiffusionStage:
         context = self.text_encoder(tokens).last_hidden_state
         predicted = self.unet(torch.cat([noised, depth], dim=1), timesteps, context).sample
         target = self.scheduler.get_velocity(latents, noise, timesteps)
-        error = ((predicted - target).square() * weights).flatten(1).mean(dim=1)
+        error = predicted - target
+        if self.view is not None:
+            error = torch.einsum("dc,bcfhw->bdfhw", self.view.to(error.device), error)
+        error = (error.square() * weights).flatten(1).mean(dim=1)
         return (error * self._weight(timesteps)).mean()
 
     def finish(self, model: Path) -> None:
@@ -101,6 +105,16 @@ class DiffusionStage:
     def modules(self) -> nn.ModuleDict:
         """All networks of the stage."""
         return nn.ModuleDict({"unet": self.unet, "text_encoder": self.text_encoder, **self.heads})
+
+    def _view(self) -> torch.Tensor | None:
+        """The matrix that turns an error of the latents to what counts of it, if not all counts alike."""
+        if not self.config.pixel_weight:
+            return None
+        name = next(iter(self.data))
+        metric = visibility(self.data[name], self.latents[name])
+        even = torch.eye(len(metric))
+        values, vectors = torch.linalg.eigh(even.lerp(metric, self.config.pixel_weight))
+        return values.clamp(min=0).sqrt()[:, None] * vectors.T
 
     def _weight(self, timesteps: torch.Tensor) -> torch.Tensor:
         snr = self.snr.to(timesteps.device)[timesteps]
