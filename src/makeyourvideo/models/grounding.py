@@ -66,8 +66,8 @@ class Asking(nn.Module):
 class Grounding(nn.Module):
     """Look at the shapes first, then read about them.
 
-    Between the two passes only how likely each place is of which kind. So the reading can be learnt from
-    sentences alone.
+    All that goes from the one to the other is how likely each place is of which kind. So the reading can be
+    learnt from sentences alone.
 
     Args:
         channels: width, of what it gives, too; divisible by 4.
