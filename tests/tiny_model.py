@@ -8,6 +8,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 from makeyourvideo.models import VideoUNet
 from makeyourvideo.models.refiner import Refiner
+from makeyourvideo.models.sketcher import Sketcher
 from makeyourvideo.pipeline import MakeYourVideoPipeline
 from makeyourvideo.training.tokenizer import train_tokenizer
 
@@ -71,6 +72,7 @@ def tiny_pipeline() -> MakeYourVideoPipeline:
         tokenizer,
         scheduler,
         refiner=refiner.eval(),
+        sketcher=Sketcher(channels=16, context_channels=32).eval(),
         num_inference_steps=3,
         guidance_scale=2.0,
         num_frames=4,

@@ -106,13 +106,19 @@ def estimate_memory(
 def evaluate_once(
     skeleton: MakeYourVideoPipeline, plan: Plan, depth: DepthClip, thrift: Thrift, frames: int | None = None
 ) -> Tensor:
-    """The network asked once, guided if it ever is, about all frames it ever sees at once, or so many."""
+    """The network asked once, guided if it ever is, about all frames it ever sees at once, or so many.
+
+    What is sketched before comes with it.
+    """
     most = max((len(window.seen) for window in plan.windows), default=plan.num_frames)
     frames = min(most, frames or most)
     at_once = replace(plan, frame_indices=plan.frame_indices[:frames], windows=(), guidance_interval=WHOLE)
     skeleton.save_memory(thrift)
     with _Fused():
-        return next(skeleton.denoise([at_once], [depth], [torch.Generator()])).latents
+        for event in skeleton.denoise([at_once], [depth], [torch.Generator()]):
+            if plan.branches[event.step]:
+                break
+    return event.latents
 
 
 def choose_rung(

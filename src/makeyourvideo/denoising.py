@@ -8,15 +8,16 @@ import torch
 from diffusers import AutoencoderKL, DiffusionPipeline
 from einops import rearrange
 from torch import Tensor
-from torch.nn.functional import pixel_shuffle
+from torch.nn.functional import interpolate, pixel_shuffle
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from makeyourvideo.errors import InputError
 from makeyourvideo.framing import Framing
 from makeyourvideo.memory import LAVISH, Thrift
-from makeyourvideo.models.autoencoder import decode, spatial_factor
+from makeyourvideo.models.autoencoder import decode, encode, spatial_factor
 from makeyourvideo.models.dense import by_frames
 from makeyourvideo.models.refiner import Refiner
+from makeyourvideo.models.sketcher import Sketcher
 from makeyourvideo.models.unet import SLICE_BYTES, VideoUNet
 from makeyourvideo.planning import Plan
 from makeyourvideo.sampling import (
@@ -35,6 +36,7 @@ from makeyourvideo.sampling import (
     sample_after,
     sample_among,
     sample_windows,
+    sketched,
     window_generator,
 )
 from makeyourvideo.structure.depth import DepthClip
@@ -58,6 +60,7 @@ class DenoisingPipeline(DiffusionPipeline):
     tokenizer: CLIPTokenizer
     scheduler: Any
     refiner: Refiner | None
+    sketcher: Sketcher | None
     thrift: Thrift = LAVISH
 
     def save_memory(self, thrift: Thrift) -> None:
@@ -191,10 +194,30 @@ class DenoisingPipeline(DiffusionPipeline):
             answers = [self.unet(*part).sample for part in zip(*given, strict=True)]
             return torch.cat(answers).to(latents.dtype) if len(answers) > 1 else answers[0].to(latents.dtype)
 
-        if not plan.guided:
-            return predict
-        trained = self.scheduler.config.num_train_timesteps
-        return guided(predict, plan.guidance_scale, plan.guidance_interval, trained)
+        asked: Predict = predict
+        if plan.guided:
+            trained = self.scheduler.config.num_train_timesteps
+            asked = guided(predict, plan.guidance_scale, plan.guidance_interval, trained)
+        if self.sketcher is not None and plan.sketch_share:
+            texts = slice(-len(plans), None)
+            sketch = self._sketch(self.sketcher, depth[texts], embeds[texts])
+            asked = sketched(asked, sketch, plan.sketch_share, self.scheduler.config)
+        return asked
+
+    def _sketch(self, sketcher: Sketcher, depth: Tensor, embeds: Tensor) -> Tensor:
+        """Latents of the sketch `(batch, channels, frames, height, width)`, some frames at a time."""
+        flat = pixel_shuffle(rearrange(depth, "b c f h w -> (b f) c h w"), self.unet.config.depth_patch_size)
+
+        def sketch_slice(depth: Tensor, embeds: Tensor) -> Tensor:
+            pictures = sketcher(depth, embeds).clamp(-1, 1)
+            return encode(self.vae, pictures[:, :, None])[:, :, 0]
+
+        frames, factor = depth.shape[2], spatial_factor(self.vae) / self.unet.config.depth_patch_size
+        if factor != 1:
+            flat = interpolate(flat, scale_factor=factor, mode="bilinear")
+        size = min(self.thrift.decoded_frames, len(flat))
+        latents = by_frames(sketch_slice, size, flat, embeds.repeat_interleave(frames, dim=0))
+        return rearrange(latents, "(b f) c h w -> b c f h w", f=frames).float()
 
     def _sampler(self, plan: Plan) -> Sampler:
         asked = (plan.num_inference_steps, plan.timestep_spacing)

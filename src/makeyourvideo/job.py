@@ -121,6 +121,7 @@ def prepare(settings: Settings, *, estimate: bool = True) -> Job:
         "guidance_scale": plan.guidance_scale,
         "guidance_interval": plan.guidance_interval,
         "eta": plan.eta if takes_eta(plan.scheduler) else None,
+        "sketch_share": plan.sketch_share,
         "refine": plan.refine,
         "depth_normalization": plan.depth_normalization,
         "stream": bool(plan.windows),

@@ -14,6 +14,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 from makeyourvideo.errors import InputError, unreadable_unless
 from makeyourvideo.models.refiner import Refiner
+from makeyourvideo.models.sketcher import Sketcher
 from makeyourvideo.models.unet import VideoUNet
 
 NETWORKS: dict[str, Any] = {
@@ -21,8 +22,12 @@ NETWORKS: dict[str, Any] = {
     "vae": AutoencoderKL,
     "text_encoder": CLIPTextModel,
     "refiner": Refiner,
+    "sketcher": Sketcher,
 }
-"""The parts with weights that sampling uses, by the name of their folder; not every model has a refiner."""
+"""The parts with weights that sampling uses, by the name of their folder."""
+
+OPTIONAL = ("refiner", "sketcher")
+"""Those that not every model has."""
 
 CLASSES = {
     "unet": ["makeyourvideo.models.unet", "VideoUNet"],
@@ -32,6 +37,7 @@ CLASSES = {
     "scheduler": ["diffusers", "DDIMScheduler"],
     "depth_estimator": ["transformers", "DPTForDepthEstimation"],
     "refiner": ["makeyourvideo.models.refiner", "Refiner"],
+    "sketcher": ["makeyourvideo.models.sketcher", "Sketcher"],
 }
 """Every part that a model folder may have, as its index names it: library and class."""
 
@@ -73,7 +79,7 @@ def write_index(folder: Path, classes: Mapping[str, list[str]], **settings: Any)
         "_class_name": "MakeYourVideoPipeline",
         "_diffusers_version": diffusers.__version__,
         "depth_estimator": [None, None],
-        "refiner": [None, None],
+        **{part: [None, None] for part in OPTIONAL},
         **classes,
         **settings,
     }
@@ -155,7 +161,7 @@ def build_network(folder: Path, part: str) -> torch.nn.Module:
 
 
 def _networks(index: Mapping[str, Any]) -> list[str]:
-    return [part for part in NETWORKS if part != "refiner" or index.get(part) not in (None, [None, None])]
+    return [part for part in NETWORKS if part not in OPTIONAL or index.get(part) not in (None, [None, None])]
 
 
 def _check_weights(folder: Path) -> None:

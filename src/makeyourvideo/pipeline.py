@@ -18,6 +18,7 @@ from makeyourvideo.errors import InputError, unreadable_unless
 from makeyourvideo.framing import plan_framing
 from makeyourvideo.model_folder import build_network, check_folder, load_network, networks_in
 from makeyourvideo.models.refiner import Refiner
+from makeyourvideo.models.sketcher import Sketcher
 from makeyourvideo.models.unet import VideoUNet
 from makeyourvideo.pipeline_output import MakeYourVideoOutput, OutputType, to_output_type
 from makeyourvideo.planning import (
@@ -53,9 +54,11 @@ class MakeYourVideoPipeline(DenoisingPipeline):
         scheduler: any of `DDIMScheduler.compatibles`; each run makes a fresh one from its config.
         depth_estimator: for making depth from frames; sampling does not use it.
         refiner: sharpens decoded frames by their depth, where a model has one.
+        sketcher: paints what the denoising begins with, where a model has one.
         num_inference_steps: default number of steps.
         guidance_scale: default guidance.
         guidance_interval: where on the schedule it is applied by default, see `Options`.
+        sketch_share: how far into the schedule the sketch leads by default, see `Options`.
         eta: default noise added by DDIM.
         num_frames: frames of the clips the model was trained on.
         height: of those clips in pixels.
@@ -63,8 +66,8 @@ class MakeYourVideoPipeline(DenoisingPipeline):
         fps: frames a second to write results with.
     """
 
-    model_cpu_offload_seq = "text_encoder->unet->vae->refiner"
-    _optional_components = ["depth_estimator", "refiner"]  # noqa: RUF012  (diffusers reads it off the class)
+    model_cpu_offload_seq = "text_encoder->sketcher->unet->vae->refiner"
+    _optional_components = ["depth_estimator", "refiner", "sketcher"]  # noqa: RUF012  (diffusers reads it off the class)
 
     def __init__(
         self,
@@ -75,6 +78,7 @@ class MakeYourVideoPipeline(DenoisingPipeline):
         scheduler: Any,
         depth_estimator: DPTForDepthEstimation | None = None,
         refiner: Refiner | None = None,
+        sketcher: Sketcher | None = None,
         num_inference_steps: int = 50,
         guidance_scale: float = 7.5,
         eta: float = 1.0,
@@ -83,6 +87,7 @@ class MakeYourVideoPipeline(DenoisingPipeline):
         width: int = 256,
         fps: float = 8.0,
         guidance_interval: Interval | list[float] = WHOLE,
+        sketch_share: float = 0.0,
     ) -> None:
         super().__init__()
         self.register_modules(
@@ -93,6 +98,7 @@ class MakeYourVideoPipeline(DenoisingPipeline):
             scheduler=scheduler,
             depth_estimator=depth_estimator,
             refiner=refiner,
+            sketcher=sketcher,
         )
         self.register_to_config(
             num_inference_steps=num_inference_steps,
@@ -103,6 +109,7 @@ class MakeYourVideoPipeline(DenoisingPipeline):
             width=width,
             fps=fps,
             guidance_interval=list(guidance_interval),
+            sketch_share=sketch_share,
         )
 
     @classmethod
@@ -161,6 +168,7 @@ class MakeYourVideoPipeline(DenoisingPipeline):
         scheduler: str | None = None,
         timestep_spacing: TimestepSpacing | None = None,
         guidance_interval: Interval | None = None,
+        sketch_share: float | None = None,
         refine: bool | None = None,
         frame_stride: int | None = None,
         depth_normalization: Normalization | None = None,
@@ -177,7 +185,7 @@ class MakeYourVideoPipeline(DenoisingPipeline):
             depth: where things are: a `DepthVideo`, or inverse depth (larger is nearer) as an array or
                 tensor `(frames, height, width)`; a list has one for each sample.
             num_frames, height, width, num_inference_steps, guidance_scale, eta, quality, scheduler,
-                timestep_spacing, guidance_interval, refine, frame_stride, depth_normalization,
+                timestep_spacing, guidance_interval, sketch_share, refine, frame_stride, depth_normalization,
                 depth_strength: see `Options`.
             negative_prompt: what the guidance moves away from.
             depth_mask: strength of the depth over time and space, `(frames, height, width)` in [0, 1], as
@@ -203,6 +211,7 @@ class MakeYourVideoPipeline(DenoisingPipeline):
             "guidance_scale": guidance_scale,
             "guidance_interval": guidance_interval,
             "eta": eta,
+            "sketch_share": sketch_share,
             "refine": refine,
             "depth_normalization": depth_normalization,
             "depth_strength": depth_strength,
@@ -252,7 +261,12 @@ class MakeYourVideoPipeline(DenoisingPipeline):
         self._warn_of_cut_text(prompt)
         self._warn_of_cut_text(negative_prompt)
         own = self.config
-        sampling, notes = plan_sampling(options, own, self.scheduler)
+        is_followed = options.depth_strength == 1 and depth_mask is None
+        can_sketch = self.sketcher is not None and is_followed
+        sampling, notes = plan_sampling(options, own, self.scheduler, can_sketch)
+        if options.sketch_share and not can_sketch:
+            why = "the model has no sketcher" if is_followed else "the depth is not followed everywhere"
+            notes.append(f"nothing is sketched, because {why}")
         if negative_prompt and sampling["guidance_scale"] <= 1:
             notes.append("the negative prompt has no effect at a guidance scale of 1 or less")
         has_refiner = self.refiner is not None

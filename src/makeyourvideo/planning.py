@@ -12,6 +12,7 @@ from makeyourvideo.framing import Framing
 from makeyourvideo.presets import TimestepSpacing
 from makeyourvideo.sampling.guidance import Interval, is_guided
 from makeyourvideo.sampling.schedulers import create_sampler, takes_eta
+from makeyourvideo.sampling.sketching import is_sketched
 from makeyourvideo.sampling.windows import Window, cut_windows
 from makeyourvideo.settings import Options
 from makeyourvideo.structure.depth import DepthClip, Normalization, constant_depth, normalize, pick_frames
@@ -35,12 +36,13 @@ class Plan:
         framing: the sizes.
         frame_indices: which frames of the depth are used, one for each frame of the result.
         depth_normalization, depth_strength, scheduler, num_inference_steps, timestep_spacing, guidance_scale,
-            guidance_interval, eta, refine: as in `Options`.
+            guidance_interval, eta, sketch_share, refine: as in `Options`.
         depth_mask: strength over time and space `(num_frames, height, width)` of the depth as given, or none.
         depth_range: least and greatest inverse depth of what the network is shown of the whole clip; none
             where every frame has its own.
         windows: the windows of a streamed run, in order; none where all frames are made at once.
-        branches: how many branches each evaluation of a pass, or of a window, takes: 2 with guidance, else 1.
+        branches: how many branches each evaluation of a pass, or of a window, takes: 2 with guidance, 0 where
+            the sketch answers, else 1.
         notes: what differs from the plain case, a sentence each.
     """
 
@@ -57,6 +59,7 @@ class Plan:
     guidance_scale: float
     guidance_interval: Interval
     eta: float
+    sketch_share: float
     refine: bool
     depth_range: tuple[float, float] | None
     windows: tuple[Window, ...]
@@ -75,12 +78,12 @@ class Plan:
 
     @property
     def evaluations(self) -> int:
-        """How often the network is called, in all windows."""
+        """How often the solver asks, in all windows."""
         return len(self.branches) * (len(self.windows) or 1)
 
     @property
     def branch_evaluations(self) -> int:
-        """How many branches that takes; the work grows with these."""
+        """How many branches of the network that takes; the work grows with these."""
         return sum(self.branches) * (len(self.windows) or 1)
 
     def normalized(self, inverse: Floats) -> Floats:
@@ -112,7 +115,7 @@ def plan_frames(depth: DepthClip, options: Options, trained_frames: int) -> tupl
 
 
 def plan_sampling(
-    options: Options, own: Mapping[str, Any], scheduler: Any
+    options: Options, own: Mapping[str, Any], scheduler: Any, can_sketch: bool = False
 ) -> tuple[dict[str, Any], list[str]]:
     """What of a `Plan` is about scheduler and guidance, and what there is to say about it.
 
@@ -120,25 +123,29 @@ def plan_sampling(
         options: what is asked for.
         own: the defaults of the model.
         scheduler: the model's.
+        can_sketch: whether there is a sketch of what is asked for.
 
     Raises:
         InputError: the scheduler cannot be used, or not with so many steps.
     """
     asked, trained = options.with_preset(), scheduler.config.num_train_timesteps
-    steps, guidance_scale, eta, interval = (
+    steps, guidance_scale, eta, interval, share = (
         own[name] if getattr(asked, name) is None else getattr(asked, name)
-        for name in ("num_inference_steps", "guidance_scale", "eta", "guidance_interval")
+        for name in ("num_inference_steps", "guidance_scale", "eta", "guidance_interval", "sketch_share")
     )
+    share = share if can_sketch else 0.0
     name = asked.scheduler or type(scheduler).__name__
     timesteps = create_sampler(name, scheduler.config, steps, asked.timestep_spacing).asked_timesteps()
     is_inside = [is_guided(timestep, tuple(interval), trained) for timestep in timesteps]
+    is_answered = [is_sketched(timestep, share, trained) for timestep in timesteps]
     is_used = guidance_scale > 1  # below, the unconditional branch would change nothing or the wrong way
     where = "from {:g} to {:g} of the schedule".format(*interval)
     notes = []
     if options.quality is not None:
         guidance = f"guided {where}" if is_used else "not guided"
         refined = "" if asked.refine else ", not refined"
-        notes.append(f"{options.quality} quality: {name}, {steps} steps, {guidance}{refined}")
+        begun = f"sketched up to {share:g} of the schedule, " if share else ""
+        notes.append(f"{options.quality} quality: {name}, {steps} steps, {begun}{guidance}{refined}")
     if options.eta is not None and not takes_eta(name):
         notes.append(f"eta has no effect, because {name} has no such setting")
     if options.guidance_interval is not None and not is_used:
@@ -152,7 +159,11 @@ def plan_sampling(
         "guidance_scale": guidance_scale,
         "guidance_interval": tuple(interval),
         "eta": eta,
-        "branches": tuple(1 + (is_used and inside) for inside in is_inside),
+        "sketch_share": share,
+        "branches": tuple(
+            0 if answered else 1 + (is_used and inside)
+            for answered, inside in zip(is_answered, is_inside, strict=True)
+        ),
     }
     return sampling, notes
 

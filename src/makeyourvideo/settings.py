@@ -78,6 +78,9 @@ class Options(BaseModel):
         guidance_interval: where on the schedule guidance is applied, as shares of its timesteps from noise:
             (0, 0.4) is the first 40 %. Elsewhere only the conditional branch is evaluated, at half the cost.
         eta: noise that DDIM adds on the way, 0 to 1; other schedulers have no such setting.
+        sketch_share: how far into the schedule the sketch of a model that has a sketcher stands in for the
+            network, as a share of its timesteps: 0 leaves it out, 1 leaves nothing but it. It follows the
+            depth, so there is none where the depth is not followed everywhere.
         refine: whether the model's refiner, where it has one, sharpens the decoded frames.
         depth_normalization: whether the depth's minimum and maximum are taken over the clip or over each
             frame, where it should differ from what the model was trained with.
@@ -104,6 +107,7 @@ class Options(BaseModel):
     guidance_scale: float | None = Field(None, allow_inf_nan=False)
     guidance_interval: Stretch | None = None
     eta: float | None = Field(None, ge=0, le=1, allow_inf_nan=False)
+    sketch_share: Share | None = None
     refine: bool | None = None
     depth_normalization: Normalization | None = None
     depth_strength: float = Field(1, ge=0, le=1, allow_inf_nan=False)

@@ -22,8 +22,8 @@ from makeyourvideo.media import write_video
 from makeyourvideo.memory import hand_back_freed_memory
 from makeyourvideo.model_folder import load_network, networks_in
 from makeyourvideo.models import spatial, temporal
-from makeyourvideo.models.grounding import Grounding
 from makeyourvideo.models.refiner import Refiner
+from makeyourvideo.models.sketcher import Sketcher
 from makeyourvideo.run import seen_depth
 
 MEASURED_FRAMES = 32
@@ -39,8 +39,8 @@ WHOLE = (
     spatial.Upsample,
     temporal.TemporalConvolution,
     temporal.TemporalTransformer,
-    Grounding,
     Refiner,
+    Sketcher,
 )
 WHOLE_ELSEWHERE = {"ResnetBlock2D", "Upsample2D", "Attention", "CLIPEncoderLayer"}
 """Layers that are measured as a whole: ours, and by name those of the autoencoder and the text encoder."""
@@ -124,19 +124,25 @@ def _computing(job: Job) -> float:
     pipe, plan = job.skeleton, job.plan
     seen = [len(window.seen) for window in plan.windows] or [plan.num_frames]
     frames = min(max(seen), MEASURED_FRAMES)
-    text, unet, pictures = Layers(), Layers(), Layers()
-    with text.recorded(pipe.text_encoder), unet.recorded(pipe.unet):
+    text, sketch, unet, pictures = Layers(), Layers(), Layers(), Layers()
+    with (
+        text.recorded(pipe.text_encoder),
+        sketch.recorded(pipe.sketcher, pipe.vae),
+        unet.recorded(pipe.unet),
+    ):
         latents = evaluate_once(pipe, plan, job.depth, job.thrift, frames)
     decoded = latents[:, :, : job.thrift.decoded_frames]
     with pictures.recorded(pipe.vae, pipe.refiner):
         pipe.decode_latents(decoded, [plan], [job.depth])
-    evaluations = plan.branch_evaluations / max(plan.branches) / len(seen) * sum(seen) / frames
+    passes = sum(seen) / frames
+    evaluations = plan.branch_evaluations / max(*plan.branches, 1) / len(seen) * passes
     decodings = plan.num_frames / decoded.shape[2]
-    parts = ((text, 1, 1), (unet, evaluations, len(set(seen))), (pictures, decodings, 1))
+    shapes = len(set(seen))
+    parts = ((text, 1, 1), (sketch, passes, 1), (unet, evaluations, shapes), (pictures, decodings, 1))
     seconds = 0.0
-    for layers, times, shapes in parts:
+    for layers, times, beginnings in parts:
         together, beginning = layers.seconds()
-        seconds += together * times + beginning * shapes
+        seconds += together * times + beginning * beginnings
     return seconds
 
 

@@ -25,7 +25,6 @@ CONFIGS = {
             "out_channels": 4,
             "depth_patch_size": 8,
             "depth_normalization": "clip",
-            "grounding_channels": 16,
             "block_out_channels": [32, 32],
             "layers_per_block": 1,
             "attention_levels": [True, True],
@@ -45,12 +44,10 @@ CONFIGS = {
     "video": {"scheduler": SCHEDULER, "window": 4},
     "decoder": {},
     "refiner": {"refiner": {"channels": 8, "num_blocks": 1}, "timesteps": [100, 500]},
+    "sketcher": {"sketcher": {"channels": 16}},
     "depth": {"imagenet": False},
     "judges": {},
 }
-
-
-CONFIGS["grounding"] = CONFIGS["image"] | {"trains": ["unet.grounding"]}
 
 
 @pytest.fixture(scope="session")
@@ -74,9 +71,8 @@ def trained(tmp_path_factory, write_config):
 
     home = tmp_path_factory.mktemp("runs")
     model = None
-    for stage in ("autoencoder", "grounding", "image", "video", "decoder", "refiner"):
-        start = model if stage == "image" else None
-        for _ in run_stage(stage, write_config(stage), home / stage, home / "data", model, start):
+    for stage in ("autoencoder", "image", "video", "decoder", "refiner", "sketcher"):
+        for _ in run_stage(stage, write_config(stage), home / stage, home / "data", model):
             pass
         model = home / stage / "model"
     for stage in ("depth", "judges"):

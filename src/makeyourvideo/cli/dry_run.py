@@ -27,6 +27,7 @@ def describe(job: Job, output: Path, force: bool) -> None:
         "computing": _computing(settings),
         "windows": _windows(plan),
         "guidance": _guidance(plan),
+        "sketch": _sketch(job),
         "refiner": _refiner(job),
         "depth range": f"over each {plan.depth_normalization}"
         if plan.depth_normalization == "frame"
@@ -58,15 +59,25 @@ def _cost(job: Job) -> tuple[str, str]:
 def _guidance(plan: Plan) -> str:
     if not plan.guided:
         return "none"
-    guided, evaluations = plan.branch_evaluations - plan.evaluations, plan.evaluations
+    passes = len(plan.windows) or 1
+    guided, asked = (passes * sum(branches >= least for branches in plan.branches) for least in (2, 1))
     scale = f"scale {plan.guidance_scale:g}"
-    if guided == evaluations:
+    if guided == asked:
         return scale
-    return f"{scale} at {guided} of {evaluations} evaluations; the others take half the time"
+    return f"{scale} at {guided} of {asked} evaluations; the others take half the time"
 
 
 def _computing(settings: Settings) -> str:
     return f"on {settings.device} in {settings.precision}" + (", compiled" if settings.compiled else "")
+
+
+def _sketch(job: Job) -> str:
+    if job.skeleton.sketcher is None:
+        return "the model has none"
+    if not job.plan.sketch_share:
+        return "left out"
+    answered = job.plan.branches.count(0) * (len(job.plan.windows) or 1)
+    return f"stands for {answered} of {job.plan.evaluations} evaluations, in next to no time"
 
 
 def _refiner(job: Job) -> str:

@@ -85,6 +85,10 @@ def generate(
         Option(help="Where it counts, from noise: 0 0.4 is the first 40 % of the schedule."),
     ] = None,
     eta: Annotated[float | None, Option(help="Noise added on the way, 0 to 1 (DDIM).")] = None,
+    sketch_share: Annotated[
+        float | None,
+        Option(help="How much of the schedule the model's sketch stands for; 0 none, 1 all.", min=0, max=1),
+    ] = None,
     refine: Annotated[
         bool | None,
         Option("--refine/--no-refine", help="Sharpen decoded frames, if the model can; so by default."),
@@ -149,6 +153,7 @@ def generate(
         "guidance_scale": guidance_scale,
         "guidance_interval": guidance_interval,
         "eta": eta,
+        "sketch_share": sketch_share,
         "refine": refine,
         "scheduler": scheduler,
         "seed": seed,

@@ -15,11 +15,11 @@ class TrainingStage(StrEnum):
     """The stages, in the order in which they build on each other; depth and judges stand alone."""
 
     autoencoder = "autoencoder"
-    grounding = "grounding"
     image = "image"
     video = "video"
     decoder = "decoder"
     refiner = "refiner"
+    sketcher = "sketcher"
     depth = "depth"
     judges = "judges"
 

@@ -72,7 +72,7 @@ def report(suite: Suite, folder: Path, experts: Experts | None = None) -> Iterat
     world = world_of(home)
     strips = folder / "strips"
     strips.mkdir(parents=True, exist_ok=True)
-    numbers = ("num_inference_steps", "guidance_scale", "guidance_interval", "eta")
+    numbers = ("num_inference_steps", "guidance_scale", "guidance_interval", "eta", "sketch_share")
     sampler = {name: pipe.config[name] for name in numbers}
     about = {
         "suite": "world",

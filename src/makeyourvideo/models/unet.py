@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from torch.nn import Parameter
 from torch.nn.functional import silu
 
-from makeyourvideo.models.grounding import Grounding
 from makeyourvideo.models.levels import Clip, DownLevel, LayerOptions, MiddleLevel, UpLevel
 from makeyourvideo.models.spatial import zeroed
 from makeyourvideo.models.temporal import TemporalLayer
@@ -60,7 +59,6 @@ class VideoUNet(ModelMixin, ConfigMixin):
         causal: false lets every frame see every other.
         depth_normalization: whether depth is min-max normalised by frame or over the clip.
         depth_patch_size: side of the depth patch folded into each latent pixel.
-        grounding_channels: width of the network that tells which words are about which place; 0 for none.
     """
 
     _supports_gradient_checkpointing = True
@@ -85,8 +83,7 @@ class VideoUNet(ModelMixin, ConfigMixin):
         temporal_attention: bool = True,
         causal: bool = True,
         depth_normalization: Literal["frame", "clip"] = "frame",  # noqa: ARG002  (for whoever makes the depth)
-        depth_patch_size: int = 1,
-        grounding_channels: int = 0,
+        depth_patch_size: int = 1,  # noqa: ARG002  (likewise)
     ) -> None:
         super().__init__()
         self.temporal_enabled = True
@@ -108,11 +105,6 @@ class VideoUNet(ModelMixin, ConfigMixin):
         self.time_proj = Timesteps(widths[0], flip_sin_to_cos=True, downscale_freq_shift=0)
         self.time_embedding = TimestepEmbedding(widths[0], options.time_channels)
         self.conv_in = nn.Conv2d(in_channels, widths[0], 3, padding=1)
-        self.grounding: Grounding | None = None
-        if grounding_channels:
-            self.grounding = Grounding(grounding_channels, cross_attention_dim, depth_patch_size)
-            self.ground_in = zeroed(nn.Conv2d(grounding_channels, widths[0], 1))
-            self.ground_out = zeroed(nn.Conv2d(grounding_channels, widths[min(1, len(widths) - 1)], 1))
 
         self.down_blocks = nn.ModuleList()
         skips = [widths[0]]
@@ -166,18 +158,11 @@ class VideoUNet(ModelMixin, ConfigMixin):
 
         frames = rearrange(sample, "b c f h w -> (b f) c h w").contiguous(memory_format=torch.channels_last)
         tensors = [self.conv_in(frames)]
-        if self.grounding is not None:
-            depth = frames[:, self.config.out_channels :]
-            grounded = self.grounding(depth, encoder_hidden_states, self.slice_bytes)
-            tensors[0] = tensors[0] + self.ground_in(grounded)
         for down_block in self.down_blocks:
             tensors += down_block(tensors[-1], clip)
         tensors.append(self.mid_block(tensors[-1], clip))
-        for up_block in self.up_blocks[:-1]:
+        for up_block in self.up_blocks:
             up_block(tensors, clip)
-        if self.grounding is not None:
-            tensors[-1] = tensors[-1] + self.ground_out(grounded)
-        self.up_blocks[-1](tensors, clip)
         hidden = self.conv_out(silu(self.conv_norm_out(tensors.pop())))
 
         prediction = rearrange(hidden, "(b f) c h w -> b c f h w", f=num_frames)

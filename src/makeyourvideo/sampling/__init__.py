@@ -5,6 +5,7 @@ from makeyourvideo.sampling.loop import SamplingStep, sample
 from makeyourvideo.sampling.noise import draw_key, frames_noise, per_sample_generators, window_generator
 from makeyourvideo.sampling.recording import TensorFolder, recorded
 from makeyourvideo.sampling.schedulers import Sampler, create_sampler
+from makeyourvideo.sampling.sketching import is_sketched, sketched
 from makeyourvideo.sampling.windows import (
     Window,
     WindowDone,
@@ -32,6 +33,7 @@ __all__ = [
     "frames_noise",
     "guided",
     "is_guided",
+    "is_sketched",
     "known_around",
     "per_sample_generators",
     "recorded",
@@ -39,5 +41,6 @@ __all__ = [
     "sample_after",
     "sample_among",
     "sample_windows",
+    "sketched",
     "window_generator",
 ]

@@ -44,7 +44,7 @@ class StageConfig(_Strict):
         save_minutes: how often the state is written.
     """
 
-    stage: Literal["autoencoder", "grounding", "image", "video", "decoder", "refiner", "depth", "judges"]
+    stage: Literal["autoencoder", "image", "video", "decoder", "refiner", "sketcher", "depth", "judges"]
     steps: int
     batch_size: int
     optimizer: OptimizerConfig
@@ -103,13 +103,6 @@ class NetworksConfig(DiffusionConfig):
     trains: tuple[str, ...] = ("unet", "text_encoder")
 
 
-class GroundingConfig(NetworksConfig):
-    """Before stage 1: the grounding of the network alone."""
-
-    stage: Literal["grounding"]
-    trains: tuple[str, ...] = ("unet.grounding",)
-
-
 class ImageConfig(NetworksConfig):
     """Stage 1: everything spatial and the text encoder."""
 
@@ -139,6 +132,23 @@ class RefinerConfig(DiffusionConfig):
     gradient_weight: float = 1.0
 
 
+class SketcherConfig(StageConfig):
+    """The sketcher of a whole model: keyword arguments of `Sketcher`, and how often the prompt is dropped.
+
+    For each sentence that is read with its picture, `readings` are read alone. The error of the picture
+    counts `picture_weight` times as much as those of what was seen and read, and on objects
+    `1 + object_weight` times as much as elsewhere.
+    """
+
+    stage: Literal["sketcher"]
+    sketcher: dict[str, Any] = {}
+    prompt_dropout: float = 0.1
+    readings: int = 4
+    picture_weight: float = 4.0
+    object_weight: float = 3.0
+    gradient_weight: float = 1.0
+
+
 class DepthConfig(StageConfig):
     """The depth estimator; `imagenet` starts its encoder from ImageNet weights."""
 
@@ -155,11 +165,11 @@ class JudgesConfig(StageConfig):
 
 _CONFIGS: dict[str, type[StageConfig]] = {
     "autoencoder": AutoencoderConfig,
-    "grounding": GroundingConfig,
     "image": ImageConfig,
     "video": VideoConfig,
     "decoder": DecoderConfig,
     "refiner": RefinerConfig,
+    "sketcher": SketcherConfig,
     "depth": DepthConfig,
     "judges": JudgesConfig,
 }

@@ -49,6 +49,8 @@ class DiffusionStage:
     text_encoder: CLIPTextModel
     tokenizer: CLIPTokenizer
     num_frames = 1
+    keeps: Sequence[str] = ("vae", "refiner")
+    """Parts of the model of the stage before that still fit, where it has them."""
     heads: Mapping[str, nn.Module] = {}
     """Layers that are there for the training alone."""
 
@@ -86,7 +88,7 @@ class DiffusionStage:
     def finish(self, model: Path) -> None:
         """Write a whole model folder: what was trained, and the rest as it came from the stage before."""
         model.mkdir(parents=True, exist_ok=True)
-        kept = [part for part in ("vae", "refiner") if (self.model / part).is_dir()]
+        kept = [part for part in self.keeps if (self.model / part).is_dir()]
         for part in kept:
             shutil.copytree(self.model / part, model / part, dirs_exist_ok=True)
         self.unet.save_pretrained(model / "unet")
@@ -192,6 +194,8 @@ class ImageStage(DiffusionStage):
 
 class VideoStage(DiffusionStage):
     """Stage 2: the temporal modules alone, on clips; everything spatial stays frozen."""
+
+    keeps = ("vae", "refiner", "sketcher")
 
     def __init__(self, config: VideoConfig, data: Path, model: Path, start: Path | None = None) -> None:
         super().__init__(config, data, model, start)

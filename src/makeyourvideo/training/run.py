@@ -10,10 +10,10 @@ from makeyourvideo.training.config import (
     AutoencoderConfig,
     DecoderConfig,
     DepthConfig,
-    GroundingConfig,
     ImageConfig,
     JudgesConfig,
     RefinerConfig,
+    SketcherConfig,
     StageConfig,
     VideoConfig,
     read_config,
@@ -21,20 +21,20 @@ from makeyourvideo.training.config import (
 from makeyourvideo.training.data import prepare_data
 from makeyourvideo.training.depth import DepthStage
 from makeyourvideo.training.diffusion import ImageStage, VideoStage, prepare_latents
-from makeyourvideo.training.grounding import GroundingStage
 from makeyourvideo.training.judges import JudgesStage
 from makeyourvideo.training.loop import Step, train
 from makeyourvideo.training.plot import plot_log
 from makeyourvideo.training.refiner import RefinerStage
+from makeyourvideo.training.sketcher import SketcherStage
 
 _Stage = (
     AutoencoderStage
     | DecoderStage
     | DepthStage
-    | GroundingStage
     | ImageStage
     | JudgesStage
     | RefinerStage
+    | SketcherStage
     | VideoStage
 )
 
@@ -61,7 +61,7 @@ def run_stage(
     `folder` then holds `state.pt`, `log.jsonl`, `loss.png` and `model/`: the model folder so far.
 
     Args:
-        stage: "autoencoder", "grounding", "image", "video", "decoder", "refiner", "depth" or "judges".
+        stage: "autoencoder", "image", "video", "decoder", "refiner", "sketcher", "depth" or "judges".
         config_path: the stage's YAML file.
         folder: of the run.
         data: folder of the rendered data sets, which are made where they are missing.
@@ -96,13 +96,13 @@ def _stage(
         raise InputError("--model", "the model folder that the stage before wrote", str(model))
     if isinstance(config, DecoderConfig):
         return DecoderStage(config, data, model)
-    assert isinstance(config, GroundingConfig | ImageConfig | RefinerConfig | VideoConfig)
+    if isinstance(config, SketcherConfig):
+        return SketcherStage(config, data, model, start)
+    assert isinstance(config, ImageConfig | RefinerConfig | VideoConfig)
     for done, total in prepare_latents(config, data, model):
         yield Preparing("encoding", done, total)
     if isinstance(config, RefinerConfig):
         return RefinerStage(config, data, model)
-    if isinstance(config, GroundingConfig):
-        return GroundingStage(config, data, model, start)
     return (
         ImageStage(config, data, model, start)
         if isinstance(config, ImageConfig)

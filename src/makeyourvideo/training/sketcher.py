@@ -1,0 +1,175 @@
+"""The sketcher, trained on pictures and on what the world's scenes are known to hold."""
+
+import shutil
+from collections.abc import Mapping
+from itertools import repeat
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, cross_entropy, one_hot
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from makeyourvideo.model_folder import add_to_index
+from makeyourvideo.models.sketcher import KINDS, Sketcher
+from makeyourvideo.training.config import SketcherConfig
+from makeyourvideo.training.data import draw_clips, open_data, pictures_of, step_generator
+from makeyourvideo.training.record import write_record
+from makeyourvideo.training.start import take_over
+from makeyourvideo.world.colors import COLORS
+from makeyourvideo.world.finishes import FINISHES
+from makeyourvideo.world.floors import FLOORS
+from makeyourvideo.world.geometry import FAMILIES
+from makeyourvideo.world.scene import Scene
+from makeyourvideo.world.skies import SKIES
+from makeyourvideo.world.styles import STYLES
+
+SEEN = ("floor", *FAMILIES, "sky")
+"""What depth alone can tell of a place."""
+LOOKS = {
+    "color": (None, *COLORS),  # materials bring their own
+    "finish": FINISHES,
+    "floor": tuple(FLOORS),
+    "sky": tuple(SKIES),
+    "style": tuple(STYLES),
+}
+"""What the text may say of it."""
+_UNKNOWN = -100
+_PLACE = 8
+"""Side in pixels of what the sketcher reads about."""
+_COVERED = 0.35
+"""The share of a place that an object must cover for the place to be its own."""
+_EMPTY_WEIGHT = 0.1
+"""What a place of floor or sky counts; there are more of them, and they are easy."""
+
+Drawn = list[tuple[str, int, slice]]
+
+
+class SketcherStage:
+    """Everything but the sketcher stays as it is.
+
+    It says of each place what it is and, by the text, what it looks like; and it paints. The layer that turns
+    what it reads into answers is thrown away.
+    """
+
+    def __init__(self, config: SketcherConfig, data: Path, model: Path, start: Path | None = None) -> None:
+        torch.manual_seed(config.seed)
+        self.config, self.model, self.start = config, model, start
+        self.data = open_data(config, data)
+        self.tokenizer = CLIPTokenizer.from_pretrained(model / "tokenizer")
+        self.text_encoder = CLIPTextModel.from_pretrained(model / "text_encoder").eval().requires_grad_(False)
+        width = self.text_encoder.config.hidden_size
+        self.sketcher: Sketcher = Sketcher(**config.sketcher, context_channels=width)
+        if start:
+            take_over(self.sketcher, start, "sketcher")
+        self.sketcher.train().to(memory_format=torch.channels_last)
+        self.looks = nn.Conv2d(self.sketcher.config.channels, sum(map(len, LOOKS.values())), 1)
+        self.modules = nn.ModuleDict(
+            {"sketcher": self.sketcher, "looks": self.looks, "text_encoder": self.text_encoder}
+        )
+        self.answers: dict[tuple[str, int], NDArray[np.int64]] = {}
+
+    def loss(self, step: int) -> Tensor:
+        """Return the error of the picture and the cross-entropies of what was seen and read."""
+        rng = step_generator(self.config, step)
+        drawn = draw_clips(rng, self.data, self.config.batch_size, num_frames=1)
+        context, depth = self._context(rng, drawn), self._depth(drawn)
+        pictures = pictures_of(self.data, drawn)
+        labels = torch.from_numpy(np.stack([self._labels(name, scene) for name, scene, _ in drawn]))
+        mirrored = torch.from_numpy(rng.random(len(drawn)) < 0.5)[:, None, None, None]
+        depth, pictures, labels = (
+            torch.where(mirrored, part.flip(3), part).to(self.sketcher.device)
+            for part in (depth, pictures, labels)
+        )
+        seen, shapes = self.sketcher.shapes(depth)
+        weight = torch.ones(KINDS, device=shapes.device)
+        weight[[SEEN.index("floor"), SEEN.index("sky")]] = _EMPTY_WEIGHT
+        unseen = cross_entropy(shapes.float(), labels[:, 0], weight)
+        found = self.sketcher.about(shapes.softmax(dim=1), context)
+        read = self._misread(found, labels[:, 1:]) + self._reading(rng)
+        painted = self._mispainted(self.sketcher.picture(seen, found), pictures, labels[:, 1:2] != _UNKNOWN)
+        return unseen + read + self.config.picture_weight * painted
+
+    def finish(self, model: Path) -> None:
+        """Write the whole model, with the sketcher."""
+        shutil.copytree(self.model, model, dirs_exist_ok=True)
+        self.sketcher.save_pretrained(model / "sketcher")
+        add_to_index(model, "sketcher")
+        write_record(model, self.model, self.config, self.start)
+
+    def _mispainted(self, sketch: Tensor, pictures: Tensor, objects: Tensor) -> Tensor:
+        """Return the mean absolute error of pixels, with more weight on objects, and of their differences."""
+        error = sketch - pictures
+        weight = 1 + self.config.object_weight * objects.float()
+        edges = error.diff(dim=-1).abs().mean() + error.diff(dim=-2).abs().mean()
+        weight = weight.repeat_interleave(_PLACE, dim=2).repeat_interleave(_PLACE, dim=3)
+        return (error.abs() * weight).mean() + self.config.gradient_weight * edges
+
+    def _reading(self, rng: np.random.Generator) -> Tensor:
+        """Return the loss of sentences alone, where it is given what every surface is."""
+        drawn = draw_clips(rng, self.data, self.config.readings * self.config.batch_size, num_frames=1)
+        answers = [self._answers(name, scene) for name, scene, _ in drawn]
+        context = self._context(rng, drawn)
+        told = torch.from_numpy(np.concatenate(answers)).to(context.device)[:, :, None, None]
+        kinds = one_hot(told[:, 0], KINDS).movedim(-1, 1).to(context.dtype)
+        counts = torch.tensor([len(answer) for answer in answers], device=context.device)
+        found = self.sketcher.about(kinds, context.repeat_interleave(counts, dim=0))
+        return self._misread(found, told[:, 1:])
+
+    def _misread(self, found: Tensor, labels: Tensor) -> Tensor:
+        """Return the summed cross-entropy of all looks, `(b, 5, h, w)` of them."""
+        answers = self.looks(found).float().split([len(known) for known in LOOKS.values()], dim=1)
+        wrong = (
+            cross_entropy(answer, labels[:, question], ignore_index=_UNKNOWN)
+            for question, answer in enumerate(answers)
+        )
+        return torch.stack(list(wrong)).sum()
+
+    def _context(self, rng: np.random.Generator, drawn: Drawn) -> Tensor:
+        """Choose a caption of each scene, or none, as the text encoder gives it: `(b, n, d)`."""
+        captions = [str(rng.choice(self.data[name].captions[scene])) for name, scene, _ in drawn]
+        kept = rng.random(len(drawn)) >= self.config.prompt_dropout
+        prompts = [caption if keep else "" for caption, keep in zip(captions, kept, strict=True)]
+        tokens = self.tokenizer(prompts, padding="max_length", truncation=True, return_tensors="pt").input_ids
+        with torch.no_grad():
+            found: Tensor = self.text_encoder(tokens.to(self.sketcher.device)).last_hidden_state
+        return found
+
+    def _depth(self, drawn: Drawn) -> Tensor:
+        """Gather depth `(b, 1, height, width)`."""
+        depth = np.stack([self.data[name].depth[scene][frames] for name, scene, frames in drawn])
+        return torch.from_numpy(depth).float()
+
+    def _labels(self, name: str, scene: int) -> NDArray[np.int64]:
+        """Number what is at each place of a still, and its looks: `(1 + 5, h, w)`."""
+        answers = self._answers(name, scene)
+        surfaces = torch.from_numpy(self.data[name].surfaces[scene][:1].copy())
+        covered = torch.cat([surfaces == number for number in range(-1, len(answers) - 1)]).float()
+        shares = avg_pool2d(covered, _PLACE)
+        shares[2:] *= shares[2:] > _COVERED
+        shares[2:] += shares[2:] > 0  # whatever else is there
+        return np.moveaxis(answers[shares.argmax(dim=0).numpy()], -1, 0)
+
+    def _answers(self, name: str, scene: int) -> NDArray[np.int64]:
+        """Number what sky, floor and each object of a scene are, and their looks: `(2 + objects, 1 + 5)`."""
+        if (name, scene) not in self.answers:
+            self.answers[name, scene] = answers_of(self.data[name].scene(scene))
+        return self.answers[name, scene]
+
+
+def answers_of(scene: Scene) -> NDArray[np.int64]:
+    """Number what each surface is, and its looks: sky, floor, then the objects; `(2 + objects, 1 + 5)`."""
+    style = {"style": scene.style}
+    surfaces: list[tuple[str, dict[str, str | None]]] = [
+        ("sky", {"sky": scene.sky, **style}),
+        ("floor", {"floor": scene.floor, **style}),
+        *((thing.family, {"color": thing.color, "finish": thing.finish, **style}) for thing in scene.things),
+    ]
+    return np.array([[SEEN.index(what), *map(_answer, LOOKS, repeat(looks))] for what, looks in surfaces])
+
+
+def _answer(question: str, looks: Mapping[str, str | None]) -> int:
+    known: tuple[str | None, ...] = LOOKS[question]
+    return known.index(looks[question]) if question in looks else _UNKNOWN

@@ -1,0 +1,125 @@
+"""The sketcher on its own, and at the beginning of a run."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from makeyourvideo import DepthVideo, MakeYourVideoPipeline
+from makeyourvideo.memory import Thrift
+from makeyourvideo.models.sketcher import Sketcher
+from makeyourvideo.settings import Options
+
+
+@pytest.fixture
+def sketcher() -> Sketcher:
+    torch.manual_seed(0)
+    return Sketcher(channels=16, context_channels=24).eval()
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("size", [(32, 32), (24, 40)])
+def test_each_frame_counts_by_itself_with_its_text(sketcher: Sketcher, size: tuple[int, int]) -> None:
+    depth, text = torch.rand(3, 1, *size) * 2 - 1, torch.randn(3, 5, 24)
+    together = sketcher(depth, text)
+    assert together.shape == (3, 3, *size)
+    torch.testing.assert_close(sketcher(depth[1:2], text[1:2]), together[1:2])
+    assert not torch.allclose(sketcher(depth.flip(3), text), together)
+    assert not torch.allclose(sketcher(depth, text.flip(0)), together)
+
+
+@torch.no_grad()
+def test_of_the_shapes_only_their_kinds_meet_the_text(sketcher: Sketcher) -> None:
+    text = torch.randn(2, 5, 24)
+    kinds = torch.zeros(2, sketcher.kinds.out_channels, 1, 1)
+    kinds[:, 3] = 1
+    found = sketcher.about(kinds, text)
+    assert found.shape == (2, 16, 1, 1)
+    assert not torch.allclose(found, sketcher.about(kinds.roll(1, dims=1), text))
+    assert not torch.allclose(found, sketcher.about(kinds, text.flip(0)))
+
+
+@torch.no_grad()
+def test_a_gentle_slope_counts_as_much_as_a_step(sketcher: Sketcher) -> None:
+    """A ball differs from a disc by a hundredth of the depth between it and the floor."""
+    across = torch.linspace(-1, 1, 64)
+    round_part = (1 - across[:, None] ** 2 - across**2).clamp(min=0).sqrt()
+    disc = (round_part > 0).float()
+    ball = disc + 0.02 * round_part
+    flat, rounded, empty = (sketcher.shapes(depth[None, None])[1] for depth in (disc, ball, 0 * disc))
+    assert (rounded - flat).abs().max() > 0.05 * (flat - empty).abs().max()
+
+
+def test_the_network_is_asked_where_the_sketch_ends(pipe: MakeYourVideoPipeline, depth: DepthVideo) -> None:
+    asked: list[int] = []
+    pipe.unet.register_forward_pre_hook(lambda _unet, given: asked.append(int(given[1][0])))
+    frames = {}
+    for share in (0.0, 0.5, 1.0):
+        asked.clear()
+        plan = pipe.plan("a ball", depth, "", Options(sketch_share=share))
+        frames[share] = pipe(
+            "a ball", depth, sketch_share=share, generator=torch.Generator().manual_seed(0)
+        ).frames[0]
+        assert len(asked) == sum(branches > 0 for branches in plan.branches)
+        assert plan.evaluations == len(plan.branches)
+        assert plan.branches.count(0) == {0.0: 0, 0.5: 1, 1.0: 3}[share]
+    assert not np.array_equal(frames[0.0], frames[0.5])
+    other = pipe("a ball", depth, sketch_share=1.0, generator=torch.Generator().manual_seed(1)).frames[0]
+    unlike, alike = (np.abs(other.astype(int) - frames[share]).mean() for share in (0.0, 1.0))
+    assert alike < 0.3 * unlike  # no noise is left in it, but for that of the last step
+
+
+def test_a_few_frames_at_a_time_make_the_same_sketch(pipe: MakeYourVideoPipeline, depth: DepthVideo) -> None:
+    latents = []
+    for thrift in (Thrift(decoded_frames=4), Thrift(decoded_frames=1)):
+        pipe.save_memory(thrift)
+        made = pipe(
+            "a ball",
+            depth,
+            sketch_share=1.0,
+            output_type="latent",
+            generator=torch.Generator().manual_seed(0),
+        )
+        latents.append(made.frames)
+    torch.testing.assert_close(latents[0], latents[1])
+
+
+def test_a_stream_of_one_window_is_the_whole(pipe: MakeYourVideoPipeline, depth: DepthVideo) -> None:
+    options = Options(sketch_share=0.5, eta=0.0)
+    whole = pipe.plan("a ball", depth, "", options)
+    streamed = pipe.plan(
+        "a ball", depth, "", options.model_copy(update={"stream": True, "window": 4, "lookahead": 0})
+    )
+    *_, last = pipe.denoise([whole], [depth], [torch.Generator().manual_seed(0)])
+    *_, done = pipe.stream(streamed, depth, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(done.latents, last.latents)
+    sketchless = replace(streamed, sketch_share=0.0)
+    *_, other = pipe.stream(sketchless, depth, torch.Generator().manual_seed(0))
+    assert not torch.allclose(other.latents, done.latents)
+
+
+def test_there_is_none_where_the_depth_is_not_followed(
+    pipe: MakeYourVideoPipeline, depth: DepthVideo
+) -> None:
+    half = np.full((1, 1, 1), 0.5, np.float32)
+    for options, mask in (
+        (Options(sketch_share=0.5, depth_strength=0.5), None),
+        (Options(sketch_share=0.5), half),
+    ):
+        plan = pipe.plan("a ball", depth, "", options, mask)
+        assert plan.sketch_share == 0
+        assert 0 not in plan.branches
+        assert "nothing is sketched, because the depth is not followed everywhere" in plan.notes
+    assert pipe.plan("a ball", depth, "", Options(depth_strength=0.5)).notes == ()
+
+
+def test_a_model_may_do_without(pipe: MakeYourVideoPipeline, depth: DepthVideo, tmp_path: Path) -> None:
+    bare = MakeYourVideoPipeline(**{**pipe.components, "sketcher": None})
+    plan = bare.plan("a ball", depth, "", Options(sketch_share=0.5))
+    assert plan.sketch_share == 0
+    assert plan.notes == ("nothing is sketched, because the model has no sketcher",)
+    bare.save_pretrained(tmp_path)
+    assert MakeYourVideoPipeline.from_pretrained(tmp_path).sketcher is None
+    assert MakeYourVideoPipeline.without_weights(tmp_path).sketcher is None
