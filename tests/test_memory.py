@@ -94,7 +94,7 @@ def test_each_rung_holds_less(settings: Settings) -> None:
     assert held == sorted(held, reverse=True)
     assert held[-1] < 0.5 * held[0]
     skeleton = job.skeleton
-    networks = (skeleton.unet, skeleton.vae, skeleton.text_encoder, skeleton.refiner)
+    networks = (skeleton.unet, skeleton.vae, skeleton.text_encoder, skeleton.refiner, skeleton.sketcher)
     assert estimated[0].weights == sum(4 * p.numel() for network in networks for p in network.parameters())
 
 
@@ -255,6 +255,22 @@ def test_evaluations_without_guidance_take_half_the_time(
 
     whole = network((0.0, 1.0))
     assert network((0.0, 0.5)) == pytest.approx(0.75 * whole)
+
+
+def test_what_is_sketched_takes_no_evaluations(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor less memory: where the network takes over it holds as much as without."""
+    monkeypatch.setattr(timing, "_seconds_of", lambda _: (1.0, 1.0))
+    times, held = [], []
+    for share in (0.0, 0.5):
+        few, many = (
+            prepare(settings.model_copy(update={"num_inference_steps": steps, "sketch_share": share}))
+            for steps in (4, 8)
+        )
+        times.append(timing._computing(many) - timing._computing(few))
+        memory = estimate_memory(few.skeleton, few.plan, few.depth, few.model_folder, LADDER[0], 0)
+        held.append(memory.activations)
+    assert times[1] == pytest.approx(times[0] / 2)
+    assert held[1] >= held[0]
 
 
 def test_a_layer_really_runs() -> None:

@@ -83,6 +83,7 @@ def test_video_manifest_and_strip_stand_side_by_side(job: Job, tmp_path: Path) -
         "guidance_scale": 2.0,
         "guidance_interval": (0.0, 1.0),
         "eta": 1.0,
+        "sketch_share": 0.0,
         "refine": True,
         "scheduler": "DDIMScheduler",
         "seed": 3,

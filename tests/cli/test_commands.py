@@ -150,6 +150,22 @@ def test_a_dry_run_says_what_would_happen_and_writes_nothing(
     assert files() == set()
 
 
+def test_a_dry_run_says_what_is_sketched(command: Command, generate: list[object]) -> None:
+    for share, said in ((0, "left out"), (0.5, "stands for 1 of 3 evaluations, in next to no time")):
+        result = command(*generate, "--dry-run", "--sketch-share", share, "-o", "out.mp4")
+        assert result.code == 0, result.err
+        facts = dict(line.strip().split("  ", 1) for line in result.out.splitlines())
+        assert facts["sketch"] == said
+        assert facts["guidance"] == "scale 2"
+
+
+def test_a_sketched_video_is_made_again(command: Command, generate: list[object]) -> None:
+    result = command(*generate, "--sketch-share", 0.5, "-o", "out.mp4")
+    assert result.code == 0, result.err
+    assert json.loads(Path("out.json").read_text())["settings"]["sketch_share"] == 0.5
+    assert command("replay", "out.json").out.splitlines()[-1] == "the same bytes as out.mp4"
+
+
 def test_a_limited_run_says_what_it_saves_on_and_its_manifest_keeps_it(
     command: Command, generate: list[object]
 ) -> None:
