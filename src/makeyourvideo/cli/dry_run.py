@@ -77,7 +77,7 @@ def _sketch(job: Job) -> str:
     if not job.plan.sketch_share:
         return "left out"
     answered = job.plan.branches.count(0) * (len(job.plan.windows) or 1)
-    return f"stands for {answered} of {job.plan.evaluations} evaluations, in next to no time"
+    return f"stands for {answered} of {job.plan.evaluations} evaluations"
 
 
 def _refiner(job: Job) -> str:
