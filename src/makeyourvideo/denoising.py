@@ -206,7 +206,7 @@ class DenoisingPipeline(DiffusionPipeline):
 
     def _sketch(self, sketcher: Sketcher, depth: Tensor, embeds: Tensor) -> Tensor:
         """Latents of the sketch `(batch, channels, frames, height, width)`, some frames at a time."""
-        flat = pixel_shuffle(rearrange(depth, "b c f h w -> (b f) c h w"), self.unet.config.depth_patch_size)
+        flat = self.unfolded(depth)
 
         def sketch_slice(depth: Tensor, embeds: Tensor) -> Tensor:
             pictures = sketcher(depth, embeds).clamp(-1, 1)
@@ -266,13 +266,15 @@ class DenoisingPipeline(DiffusionPipeline):
         depths: Sequence[DepthClip],
         frames: range,
     ) -> Tensor:
-        patch = self.unet.config.depth_patch_size
         folded = torch.stack([self.condition(*one, frames) for one in zip(plans, depths, strict=True)])
-        depth = pixel_shuffle(rearrange(folded, "b c f h w -> (b f) c h w"), patch)
         flat = rearrange(pictures, "b c f h w -> (b f) c h w")
-        depth = depth.to(flat.device, flat.dtype)
+        depth = self.unfolded(folded).to(flat.device, flat.dtype)
         refined = by_frames(refiner, 1, flat, depth)  # one at a time, so that layers stay in the cache
         return rearrange(refined, "(b f) c h w -> b c f h w", f=len(frames))
+
+    def unfolded(self, depth: Tensor) -> Tensor:
+        """Depth as the network is shown it, `b p*p f h w`, to a picture a frame: `(b f) 1 rows columns`."""
+        return pixel_shuffle(rearrange(depth, "b c f h w -> (b f) c h w"), self.unet.config.depth_patch_size)
 
     @property
     def size_multiple(self) -> int:

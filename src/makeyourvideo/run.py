@@ -213,8 +213,7 @@ def seen_depth(job: Job) -> Iterator[Frames]:
     size = (framing.padded_height, framing.padded_width)
     for start in range(0, job.plan.num_frames, _PREVIEW_PIECE):
         frames = range(start, min(start + _PREVIEW_PIECE, job.plan.num_frames))
-        folded = job.skeleton.condition(job.plan, job.depth, frames).transpose(0, 1)
-        values = torch.nn.functional.pixel_shuffle(folded, job.skeleton.unet.config.depth_patch_size)
+        values = job.skeleton.unfolded(job.skeleton.condition(job.plan, job.depth, frames)[None])
         shown = torch.nn.functional.interpolate(values, size)[..., : framing.height, : framing.width]
         yield to_uint8((shown / 2 + 0.5).clamp(0, 1).expand(-1, 3, -1, -1)[None])[0]
 

@@ -63,8 +63,8 @@ def test_a_right_picture_costs_nothing_and_objects_count_more(stage):
     torch.testing.assert_close(on_object - on_floor, torch.tensor(stage.config.object_weight / 16))
 
 
-def test_sentences_are_read_without_their_pictures(stage):
-    stage._depth = None  # it may not be asked for
+def test_sentences_are_read_without_their_pictures(stage, monkeypatch):
+    monkeypatch.setattr("makeyourvideo.training.sketcher.depth_of", None)  # it may not be asked for
     losses = [stage._reading(step_generator(stage.config, step)) for step in (0, 0, 1)]
     assert losses[0] == losses[1] != losses[2]
     losses[0].backward()

@@ -94,19 +94,17 @@ class DiffusionConfig(StageConfig):
     pixel_weight: float = 0.0
 
 
-class NetworksConfig(DiffusionConfig):
-    """Keyword arguments of `VideoUNet` and transformers' `CLIPTextConfig`, and which parts are trained."""
+class ImageConfig(DiffusionConfig):
+    """Stage 1: everything spatial and the text encoder.
 
+    Keyword arguments of `VideoUNet` and transformers' `CLIPTextConfig`, and which parts are trained.
+    """
+
+    stage: Literal["image"]
     unet: dict[str, Any]
     text_encoder: dict[str, Any]
     vocabulary_size: int = 1024
     trains: tuple[str, ...] = ("unet", "text_encoder")
-
-
-class ImageConfig(NetworksConfig):
-    """Stage 1: everything spatial and the text encoder."""
-
-    stage: Literal["image"]
 
 
 class VideoConfig(DiffusionConfig):

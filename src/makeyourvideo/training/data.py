@@ -44,11 +44,31 @@ def pictures_of(data: Mapping[str, Dataset], drawn: Sequence[tuple[str, int, sli
     return to_signed(np.stack([data[name].frames[scene][frames][0] for name, scene, frames in drawn]))
 
 
-def picture_error(found: torch.Tensor, wanted: torch.Tensor, gradient_weight: float) -> torch.Tensor:
-    """Mean absolute error of pixels and, so that edges stay sharp, of their differences."""
+def depth_of(data: Mapping[str, Dataset], drawn: Sequence[tuple[str, int, slice]]) -> torch.Tensor:
+    """The depth of each run that was drawn, `(len(drawn), frames, height, width)`."""
+    depth = np.stack([data[name].depth[scene][frames] for name, scene, frames in drawn])
+    return torch.from_numpy(depth).float()
+
+
+def draw_prompts(
+    rng: np.random.Generator,
+    data: Mapping[str, Dataset],
+    drawn: Sequence[tuple[str, int, slice]],
+    dropout: float,
+) -> list[str]:
+    """Draw a caption of each run, and leave the share `dropout` of them empty."""
+    captions = [str(rng.choice(data[name].captions[scene])) for name, scene, _ in drawn]
+    kept = rng.random(len(drawn)) >= dropout
+    return [caption if keep else "" for caption, keep in zip(captions, kept, strict=True)]
+
+
+def picture_error(
+    found: torch.Tensor, wanted: torch.Tensor, gradient_weight: float, weight: torch.Tensor | float = 1.0
+) -> torch.Tensor:
+    """Mean absolute error of pixels, by weight, and, so that edges stay sharp, of their differences."""
     error = found - wanted
     edges = error.diff(dim=-1).abs().mean() + error.diff(dim=-2).abs().mean()
-    return error.abs().mean() + gradient_weight * edges
+    return (error.abs() * weight).mean() + gradient_weight * edges
 
 
 def to_signed(frames: NDArray[np.uint8]) -> torch.Tensor:

@@ -9,7 +9,7 @@ from torch.nn.functional import avg_pool2d
 
 from makeyourvideo.models.depth_estimator import DepthEstimator
 from makeyourvideo.training.config import DepthConfig
-from makeyourvideo.training.data import draw_clips, open_data, pictures_of, step_generator
+from makeyourvideo.training.data import depth_of, draw_clips, open_data, pictures_of, step_generator
 from makeyourvideo.training.record import write_record
 
 
@@ -30,9 +30,7 @@ class DepthStage:
         """Return the mean loss over the pictures of a step."""
         rng = step_generator(self.config, step)
         drawn = draw_clips(rng, self.data, self.config.batch_size, num_frames=1)
-        depth = np.stack([self.data[name].depth[scene][which][0] for name, scene, which in drawn])
-        pictures = _varied(pictures_of(self.data, drawn), rng)
-        target = torch.from_numpy(depth).float()
+        pictures, target = _varied(pictures_of(self.data, drawn), rng), depth_of(self.data, drawn)[:, 0]
         if rng.random() < 0.5:
             pictures, target = pictures.flip(-1), target.flip(-1)
         device = self.estimator.device

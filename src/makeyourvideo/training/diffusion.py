@@ -21,8 +21,8 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from makeyourvideo.errors import InputError
 from makeyourvideo.model_folder import CLASSES, write_index
 from makeyourvideo.models.unet import VideoUNet
-from makeyourvideo.training.config import DiffusionConfig, NetworksConfig, VideoConfig
-from makeyourvideo.training.data import draw_clips, open_data, step_generator
+from makeyourvideo.training.config import DiffusionConfig, ImageConfig, VideoConfig
+from makeyourvideo.training.data import depth_of, draw_clips, draw_prompts, open_data, step_generator
 from makeyourvideo.training.latents import encode_dataset, latents_file, open_latents, visibility
 from makeyourvideo.training.record import words_of, write_record
 from makeyourvideo.training.start import take_over, take_over_words
@@ -51,8 +51,6 @@ class DiffusionStage:
     num_frames = 1
     keeps: Sequence[str] = ("vae", "refiner")
     """Parts of the model of the stage before that still fit, where it has them."""
-    heads: Mapping[str, nn.Module] = {}
-    """Layers that are there for the training alone."""
 
     def __init__(self, config: DiffusionConfig, data: Path, model: Path, start: Path | None = None) -> None:
         torch.manual_seed(config.seed)
@@ -106,7 +104,7 @@ class DiffusionStage:
     @property
     def modules(self) -> nn.ModuleDict:
         """All networks of the stage."""
-        return nn.ModuleDict({"unet": self.unet, "text_encoder": self.text_encoder, **self.heads})
+        return nn.ModuleDict({"unet": self.unet, "text_encoder": self.text_encoder})
 
     def _view(self) -> torch.Tensor | None:
         """The matrix that turns an error of the latents to what counts of it, if not all counts alike."""
@@ -128,23 +126,16 @@ class DiffusionStage:
 
     def _gather(self, rng: np.random.Generator, drawn: Drawn) -> Batch:
         latents = np.stack([self.latents[name][scene][frames] for name, scene, frames in drawn])
-        folded = pixel_unshuffle(self._depth(drawn)[:, :, None], self.unet.config.depth_patch_size)
+        folded = pixel_unshuffle(depth_of(self.data, drawn)[:, :, None], self.unet.config.depth_patch_size)
         tokens = self._tokens(rng, drawn)
         seen = torch.from_numpy(rng.random(len(drawn)) >= self.config.depth_dropout)
         folded = folded * seen[:, None, None, None, None]
         weights = self._object_weights(drawn)
         return torch.from_numpy(latents).float().movedim(2, 1), folded.movedim(2, 1), tokens, weights
 
-    def _depth(self, drawn: Drawn) -> torch.Tensor:
-        """Gather depth `(b, f, height, width)`."""
-        depth = np.stack([self.data[name].depth[scene][frames] for name, scene, frames in drawn])
-        return torch.from_numpy(depth).float()
-
     def _tokens(self, rng: np.random.Generator, drawn: Drawn) -> torch.Tensor:
         """Choose a caption of each clip, or none, as tokens `(b, n)`."""
-        captions = [str(rng.choice(self.data[name].captions[scene])) for name, scene, _ in drawn]
-        kept = rng.random(len(drawn)) >= self.config.prompt_dropout
-        prompts = [caption if keep else "" for caption, keep in zip(captions, kept, strict=True)]
+        prompts = draw_prompts(rng, self.data, drawn, self.config.prompt_dropout)
         return self.tokenizer(prompts, padding="max_length", truncation=True, return_tensors="pt").input_ids
 
     def _object_weights(self, drawn: Drawn) -> torch.Tensor:
@@ -157,7 +148,7 @@ class DiffusionStage:
 class ImageStage(DiffusionStage):
     """Stage 1: all spatial layers and the text encoder, on single frames."""
 
-    def __init__(self, config: NetworksConfig, data: Path, model: Path, start: Path | None = None) -> None:
+    def __init__(self, config: ImageConfig, data: Path, model: Path, start: Path | None = None) -> None:
         super().__init__(config, data, model, start)
         self.tokenizer = self._tokenizer(config)
         self.text_encoder = CLIPTextModel(
@@ -179,7 +170,7 @@ class ImageStage(DiffusionStage):
         for parameter in self.unet.temporal_parameters():
             parameter.requires_grad_(False)
 
-    def _tokenizer(self, config: NetworksConfig) -> CLIPTokenizer:
+    def _tokenizer(self, config: ImageConfig) -> CLIPTokenizer:
         return train_tokenizer(
             self._captions(), config.vocabulary_size, config.text_encoder["max_position_embeddings"]
         )

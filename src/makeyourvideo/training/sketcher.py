@@ -15,7 +15,15 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from makeyourvideo.model_folder import add_to_index
 from makeyourvideo.models.sketcher import KINDS, Sketcher
 from makeyourvideo.training.config import SketcherConfig
-from makeyourvideo.training.data import draw_clips, open_data, pictures_of, step_generator
+from makeyourvideo.training.data import (
+    depth_of,
+    draw_clips,
+    draw_prompts,
+    open_data,
+    picture_error,
+    pictures_of,
+    step_generator,
+)
 from makeyourvideo.training.record import write_record
 from makeyourvideo.training.start import take_over
 from makeyourvideo.world.colors import COLORS
@@ -75,7 +83,7 @@ class SketcherStage:
         """Return the error of the picture and the cross-entropies of what was seen and read."""
         rng = step_generator(self.config, step)
         drawn = draw_clips(rng, self.data, self.config.batch_size, num_frames=1)
-        context, depth = self._context(rng, drawn), self._depth(drawn)
+        context, depth = self._context(rng, drawn), depth_of(self.data, drawn)
         pictures = pictures_of(self.data, drawn)
         labels = torch.from_numpy(np.stack([self._labels(name, scene) for name, scene, _ in drawn]))
         mirrored = torch.from_numpy(rng.random(len(drawn)) < 0.5)[:, None, None, None]
@@ -101,11 +109,9 @@ class SketcherStage:
 
     def _mispainted(self, sketch: Tensor, pictures: Tensor, objects: Tensor) -> Tensor:
         """Return the mean absolute error of pixels, with more weight on objects, and of their differences."""
-        error = sketch - pictures
         weight = 1 + self.config.object_weight * objects.float()
-        edges = error.diff(dim=-1).abs().mean() + error.diff(dim=-2).abs().mean()
         weight = weight.repeat_interleave(_PLACE, dim=2).repeat_interleave(_PLACE, dim=3)
-        return (error.abs() * weight).mean() + self.config.gradient_weight * edges
+        return picture_error(sketch, pictures, self.config.gradient_weight, weight)
 
     def _reading(self, rng: np.random.Generator) -> Tensor:
         """Return the loss of sentences alone, where it is given what every surface is."""
@@ -129,18 +135,11 @@ class SketcherStage:
 
     def _context(self, rng: np.random.Generator, drawn: Drawn) -> Tensor:
         """Choose a caption of each scene, or none, as the text encoder gives it: `(b, n, d)`."""
-        captions = [str(rng.choice(self.data[name].captions[scene])) for name, scene, _ in drawn]
-        kept = rng.random(len(drawn)) >= self.config.prompt_dropout
-        prompts = [caption if keep else "" for caption, keep in zip(captions, kept, strict=True)]
+        prompts = draw_prompts(rng, self.data, drawn, self.config.prompt_dropout)
         tokens = self.tokenizer(prompts, padding="max_length", truncation=True, return_tensors="pt").input_ids
         with torch.no_grad():
             found: Tensor = self.text_encoder(tokens.to(self.sketcher.device)).last_hidden_state
         return found
-
-    def _depth(self, drawn: Drawn) -> Tensor:
-        """Gather depth `(b, 1, height, width)`."""
-        depth = np.stack([self.data[name].depth[scene][frames] for name, scene, frames in drawn])
-        return torch.from_numpy(depth).float()
 
     def _labels(self, name: str, scene: int) -> NDArray[np.int64]:
         """Number what is at each place of a still, and its looks: `(1 + 5, h, w)`."""
