@@ -192,6 +192,7 @@ def test_a_limited_run_says_what_it_saves_on_and_its_manifest_keeps_it(
         (["--num-frames", "5"], "depth.npy: num_frames: expected between 1 and the clip's 4 frames, found 5"),
         (["--guidance-interval", 0, 2], "guidance_interval.1: expected less than or equal to 1, found 2.0"),
         (["--guidance-interval", 0.5, 0.4], "guidance_interval: expected a start below its end, found (0.5"),
+        (["--sketch-share", "2"], "sketch_share: expected less than or equal to 1, found 2.0"),
         (["--eta", "2"], "eta: expected less than or equal to 1, found 2.0"),
         (["--depth-strength", "nan"], "depth_strength: expected a finite number, found nan"),
         (["--seed", "-1"], "seed: expected greater than or equal to 0, found -1"),

@@ -86,8 +86,7 @@ def generate(
     ] = None,
     eta: Annotated[float | None, Option(help="Noise added on the way, 0 to 1 (DDIM).")] = None,
     sketch_share: Annotated[
-        float | None,
-        Option(help="How much of the schedule the model's sketch stands for; 0 none, 1 all.", min=0, max=1),
+        float | None, Option(help="How much of the schedule the model's sketch stands for; 0 none, 1 all.")
     ] = None,
     refine: Annotated[
         bool | None,
