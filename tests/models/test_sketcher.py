@@ -42,6 +42,21 @@ def test_of_the_shapes_only_their_kinds_meet_the_text(sketcher: Sketcher) -> Non
 
 
 @torch.no_grad()
+def test_patterns_lie_where_the_points_say(sketcher: Sketcher) -> None:
+    depth, text = torch.rand(2, 1, 32, 32) * 2 - 1, torch.randn(2, 5, 24)
+    seen, kinds = sketcher.shapes(depth)
+    found, points = sketcher.about(kinds.softmax(dim=1), text), sketcher.located(seen)
+    assert points.shape == (2, 3, 16, 16)
+    picture = sketcher.picture(seen, found, points)
+    torch.testing.assert_close(picture, sketcher(depth, text))
+    moved = points.clone()
+    moved[:, :, :4, :4] += 0.5
+    changed = (sketcher.picture(seen, found, moved) != picture).any(dim=1)
+    assert changed[:, :8, :8].all()
+    assert not changed[:, 10:, 10:].any()
+
+
+@torch.no_grad()
 def test_a_gentle_slope_counts_as_much_as_a_step(sketcher: Sketcher) -> None:
     """A ball differs from a disc by a hundredth of the depth between it and the floor."""
     across = torch.linspace(-1, 1, 64)

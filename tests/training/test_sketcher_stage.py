@@ -5,7 +5,7 @@ import torch
 from makeyourvideo.pipeline import MakeYourVideoPipeline
 from makeyourvideo.training.config import read_config
 from makeyourvideo.training.data import step_generator
-from makeyourvideo.training.sketcher import LOOKS, SEEN, SketcherStage
+from makeyourvideo.training.sketcher import LOOKS, SEEN, SketcherStage, _mirrored, _mislocated
 
 
 @pytest.fixture
@@ -63,6 +63,30 @@ def test_a_right_picture_costs_nothing_and_objects_count_more(stage):
     torch.testing.assert_close(on_object - on_floor, torch.tensor(stage.config.object_weight / 16))
 
 
+def test_points_are_right_up_to_quarter_turns_of_each_object():
+    points, surfaces = torch.rand(2, 3, 4, 4) + 0.5, torch.ones(2, 1, 4, 4, dtype=torch.int8)
+    surfaces[..., 2:] = 2
+    turned = torch.stack([points[:, 2], points[:, 1], -points[:, 0]], dim=1)
+    mixed = torch.where(surfaces == 1, points, turned)
+    for right in (points, turned, mixed):
+        assert _mislocated(right, points, surfaces) == 0
+    turned_within = torch.where(surfaces == 1, points.roll(1, dims=0), points)
+    upside_down = points * torch.tensor([1, -1, 1])[:, None, None]
+    for wrong in (turned_within, upside_down, points.roll(1, dims=3)):
+        assert _mislocated(wrong, points, surfaces) > 0.01
+    nothing = torch.zeros_like(surfaces)
+    for empty in (nothing, nothing - 1):
+        assert _mislocated(torch.rand_like(points), points, empty) == 0
+
+
+def test_a_mirrored_object_is_right_in_its_mirror_image():
+    points = torch.rand(2, 3, 4, 4)
+    some = torch.tensor([True, False])[:, None, None, None]
+    mirrored = _mirrored(points, some)
+    assert torch.equal(mirrored[0], points[0] * torch.tensor([-1, 1, 1])[:, None, None])
+    assert torch.equal(mirrored[1], points[1])
+
+
 def test_sentences_are_read_without_their_pictures(stage, monkeypatch):
     monkeypatch.setattr("makeyourvideo.training.sketcher.depth_of", None)  # it may not be asked for
     losses = [stage._reading(step_generator(stage.config, step)) for step in (0, 0, 1)]
@@ -71,7 +95,7 @@ def test_sentences_are_read_without_their_pictures(stage, monkeypatch):
     sketcher = stage.sketcher
     assert sketcher.names.weight.grad.any()
     assert sketcher.words.weight.grad.any()
-    unasked = (sketcher.look, sketcher.kinds, sketcher.paint)
+    unasked = (sketcher.look, sketcher.kinds, sketcher.paint, sketcher.locate, sketcher.light)
     assert all(parameter.grad is None for part in unasked for parameter in part.parameters())
 
 

@@ -7,9 +7,11 @@ import torch
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from makeyourvideo.errors import InputError
+from makeyourvideo.models.refiner import Refiner
 from makeyourvideo.models.unet import VideoUNet
 from makeyourvideo.training.config import read_config
 from makeyourvideo.training.diffusion import ImageStage, VideoStage
+from makeyourvideo.training.refiner import RefinerStage
 from makeyourvideo.training.run import run_stage
 
 
@@ -40,6 +42,17 @@ def test_the_video_stage_takes_temporal_layers_alone(trained, write_config):
     temporal = [name for name in state if not torch.equal(fresh[name], before[name])]
     assert temporal
     assert all(torch.equal(state[name], before[name]) for name in temporal)
+
+
+def test_a_refiner_takes_the_blocks_over_that_it_has(trained, write_config):
+    model = trained / "refiner" / "model"
+    before = Refiner.from_pretrained(model / "refiner").state_dict()
+    changes = {"channels": 8, "num_blocks": 2}  # one more
+    config = read_config(write_config("refiner", refiner=changes), "refiner")
+    stage = RefinerStage(config, trained / "data", trained / "decoder" / "model", model)
+    state = stage.refiner.state_dict()
+    assert before.keys() < state.keys()
+    assert all(torch.equal(state[name], tensor) for name, tensor in before.items())
 
 
 def test_the_record_says_what_a_run_started_from(trained, write_config, tmp_path):

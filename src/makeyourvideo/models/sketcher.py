@@ -1,8 +1,9 @@
-"""The sketcher: depth and text to a flat, sharp picture at once. Ours: the paper starts from noise alone.
+"""The sketcher: depth and text to a sharp picture at once. Ours: the paper starts from noise alone.
 
 The paper's image model (section 3.1) is a large one that binds words to shapes by itself. A small one learns
 that last of all, because noise hides from it what it would have to look at: which is the ball, which the
-cube. The sketcher sees no noise. What it paints is what the denoising begins with.
+cube. The sketcher sees no noise. What it paints is what the denoising begins with. And patterns that noise
+makes anew in every frame stay put where they are a matter of where on its object a point lies.
 """
 
 import torch
@@ -10,7 +11,7 @@ from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from einops import rearrange
 from torch import Tensor, nn
-from torch.nn.functional import gelu, interpolate, pad, pixel_shuffle
+from torch.nn.functional import gelu, interpolate, normalize, pad, pixel_shuffle
 
 from makeyourvideo.models.dense import Linear
 from makeyourvideo.models.spatial import Attention
@@ -22,6 +23,13 @@ _NEIGHBORS = 4
 """How many tokens to each side a word is read with: what a shape looks like stands next to its name."""
 
 _HEADS = 4
+
+_FACTORS = 3
+"""How many waves are multiplied in a pattern."""
+_WAVE_NUMBERS = (-0.9, 3.0)
+"""Logarithms of the least and largest wave number to begin with, in radians; objects are two units wide."""
+_PACE = 30.0
+"""What waves are multiplied by, so that their numbers can be learnt as fast as everything else."""
 
 KINDS = 64
 """How many kinds of surface are told apart, at most: floor, sky and shapes of objects."""
@@ -90,22 +98,68 @@ class Painting(nn.Module):
         self.part = nn.Conv2d(seen, 9, 3, padding=1)
         self.mix = Mixing(channels, reach)
 
-    def forward(self, hidden: Tensor, seen: Tensor) -> Tensor:
-        """Map `b c h w` and `b d 2h 2w` to `b e 2h 2w`."""
-        around = pad(self.known(hidden), (1, 1, 1, 1), mode="replicate").unfold(2, 3, 1).unfold(3, 3, 1)
+    def forward(self, hidden: Tensor, seen: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
+        """Map `b c h w` and `b d 2h 2w` to `b e 2h 2w`; `others`, `b f h w`, are mixed alike."""
         shares = interpolate(self.place(hidden), scale_factor=2) + self.part(seen)
         shares = torch.softmax(shares + _OWN.to(shares.device), dim=1)
-        each = rearrange(shares, "b k (h y) (w x) -> b h w (y x) k", y=2, x=2)
-        parts = each @ rearrange(around, "b c h w y x -> b h w (y x) c")
-        known = rearrange(parts, "b h w (y x) c -> b c (h y) (w x)", y=2, x=2)
-        return self.mix(self.seen(seen) + known)
+        known, *rest = (_mixed(one, shares) for one in (self.known(hidden), *others))
+        return self.mix(self.seen(seen) + known), *rest
+
+
+def _mixed(known: Tensor, shares: Tensor) -> Tensor:
+    """Mix what is known of places, `b c h w`, by the `shares` of their parts, `b 9 2h 2w`, to `b c 2h 2w`."""
+    around = pad(known, (1, 1, 1, 1), mode="replicate").unfold(2, 3, 1).unfold(3, 3, 1)
+    each = rearrange(shares, "b k (h y) (w x) -> b h w (y x) k", y=2, x=2)
+    parts = each @ rearrange(around, "b c h w y x -> b h w (y x) c")
+    return rearrange(parts, "b h w (y x) c -> b c (h y) (w x)", y=2, x=2)
+
+
+class Covering(nn.Module):
+    """What a surface is covered with at a point of it: patterns of all kinds, and how much there is of each.
+
+    The patterns are products of waves (Fathony et al. 2021, Multiplicative Filter Networks, equation 6).
+
+    Args:
+        channels: width of what is known of a surface.
+        patterns: how many there are.
+        width: how many waves a product takes one of its factors from.
+    """
+
+    def __init__(self, channels: int, patterns: int = 64, width: int = 96) -> None:
+        super().__init__()
+        self.asking = nn.Sequential(
+            nn.Conv2d(channels, 2 * patterns, 1), nn.GELU(), nn.Conv2d(2 * patterns, patterns, 1)
+        )
+        self.waves = nn.ModuleList(nn.Conv2d(3, width, 1) for _ in range(_FACTORS))
+        self.mix = nn.ModuleList(nn.Conv2d(width, width, 1) for _ in range(_FACTORS - 1))
+        self.patterns = nn.Conv2d(width, patterns, 1)
+        self.albedo = nn.Conv2d(patterns, 3, 1)
+        with torch.no_grad():
+            for waves in self.waves:
+                assert isinstance(waves, nn.Conv2d)
+                directions = normalize(torch.randn(width, 3), dim=1)
+                numbers = torch.exp(torch.empty(width, 1).uniform_(*_WAVE_NUMBERS)) / _PACE
+                waves.weight.copy_((directions * numbers)[:, :, None, None])
+
+    def forward(self, asked: Tensor, points: Tensor) -> Tensor:
+        """Cover: how much there is of each pattern, `b p h w`, and points, `b 3 h w`, to albedo, `b 3 h w`.
+
+        The albedo is in [-1, 1] or a little beyond; points see `Sketcher.located`.
+        """
+        first, *others = (torch.sin(_PACE * waves(points)) for waves in self.waves)
+        product = first
+        for mix, factor in zip(self.mix, others, strict=True):
+            product = mix(product) * factor
+        covered: Tensor = self.albedo(self.patterns(product) * asked)
+        return covered
 
 
 class Sketcher(ModelMixin, ConfigMixin):
     """Look at the shapes first, then read about them, then paint.
 
     All that goes from looking to reading is how likely each place is of which kind. So the reading can be
-    learnt from sentences alone.
+    learnt from sentences alone. All that goes from looking to patterns is where on its object a point is, so
+    patterns can be learnt without pictures, too.
 
     Args:
         channels: width of its looking and reading; divisible by 8.
@@ -136,6 +190,12 @@ class Sketcher(ModelMixin, ConfigMixin):
                 Painting(3 * quarter, quarter, half, reach=(1, 1)),
             ]
         )
+        self.locate = nn.ModuleList(
+            [Painting(channels, half, half, reach=(3, 3)), Painting(half, quarter, quarter, reach=(1, 1))]
+        )
+        self.points = nn.Conv2d(quarter, 3, 3, padding=1)
+        self.cover = Covering(channels)
+        self.light = nn.Conv2d(half, 3, 3, padding=1)
         self.colors = nn.Conv2d(half, 12, 3, padding=1)
 
     def forward(self, depth: Tensor, context: Tensor) -> Tensor:
@@ -149,7 +209,7 @@ class Sketcher(ModelMixin, ConfigMixin):
             Frames `(n, 3, height, width)`, in [-1, 1] or a little beyond.
         """
         seen, kinds = self.shapes(depth)
-        return self.picture(seen, self.about(kinds.softmax(dim=1), context))
+        return self.picture(seen, self.about(kinds.softmax(dim=1), context), self.located(seen))
 
     def shapes(self, depth: Tensor) -> tuple[list[Tensor], Tensor]:
         """Look: depth `b 1 y x` to what is seen at halves, quarters and eighths of its size, and kinds.
@@ -177,10 +237,33 @@ class Sketcher(ModelMixin, ConfigMixin):
             found = mix(read(found, phrases))
         return self.norm(found)
 
-    def picture(self, seen: list[Tensor], found: Tensor) -> Tensor:
-        """Paint: what is seen, and what the text says of it, `b c h w`, to frames `b 3 8h 8w`."""
+    def located(self, seen: list[Tensor]) -> Tensor:
+        """Where on its object each point lies, by what is seen: `b 3 4h 4w` (Wang et al. 2019, NOCS).
+
+        In the object's own frame, upright, in units of its size: about -1 to 1. Where no object is they mean
+        nothing.
+        """
+        halves, quarters, hidden = seen
+        for locate, part in zip(self.locate, (quarters, halves), strict=True):
+            (hidden,) = locate(hidden, part)
+        found: Tensor = self.points(gelu(hidden))
+        return found
+
+    def picture(self, seen: list[Tensor], found: Tensor, points: Tensor) -> Tensor:
+        """Paint: what is seen, what the text says of it, `b c h w`, and where on its object each point lies.
+
+        Args:
+            seen: from `shapes`.
+            found: from `about`.
+            points: `b 3 4h 4w`, as `located` finds them.
+
+        Returns:
+            Frames `b 3 8h 8w`.
+        """
         halves, quarters, eighths = seen
-        hidden = torch.cat([found, eighths], dim=1)
+        hidden, asked = torch.cat([found, eighths], dim=1), self.cover.asking(found)
         for paint, part in zip(self.paint, (quarters, halves), strict=True):
-            hidden = paint(hidden, part)
-        return pixel_shuffle(self.colors(gelu(hidden)), 2)
+            hidden, asked = paint(hidden, part, asked)
+        hidden = gelu(hidden)
+        lit = self.light(hidden) * self.cover(asked, points)
+        return pixel_shuffle(self.colors(hidden), 2) + interpolate(lit, scale_factor=2, mode="bilinear")

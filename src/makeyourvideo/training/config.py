@@ -133,8 +133,9 @@ class RefinerConfig(DiffusionConfig):
 class SketcherConfig(StageConfig):
     """The sketcher of a whole model: keyword arguments of `Sketcher`, and how often the prompt is dropped.
 
-    For each sentence that is read with its picture, `readings` are read alone. The error of the picture
-    counts `picture_weight` times as much as those of what was seen and read, and on objects
+    For each sentence that is read with its picture, `readings` are read alone. The errors of the picture, of
+    where on its object each point lies and of what covers it count `picture_weight`, `point_weight` and
+    `cover_weight` times as much as those of what was seen and read, and that of the picture on objects
     `1 + object_weight` times as much as elsewhere.
     """
 
@@ -143,6 +144,8 @@ class SketcherConfig(StageConfig):
     prompt_dropout: float = 0.1
     readings: int = 4
     picture_weight: float = 4.0
+    point_weight: float = 4.0
+    cover_weight: float = 4.0
     object_weight: float = 3.0
     gradient_weight: float = 1.0
 

@@ -17,6 +17,7 @@ from makeyourvideo.training.config import RefinerConfig
 from makeyourvideo.training.data import draw_clips, picture_error, pictures_of, step_generator
 from makeyourvideo.training.diffusion import DiffusionStage
 from makeyourvideo.training.record import write_record
+from makeyourvideo.training.start import take_over
 
 
 class RefinerStage(DiffusionStage):
@@ -28,14 +29,16 @@ class RefinerStage(DiffusionStage):
 
     config: RefinerConfig
 
-    def __init__(self, config: RefinerConfig, data: Path, model: Path) -> None:
-        super().__init__(config, data, model)
+    def __init__(self, config: RefinerConfig, data: Path, model: Path, start: Path | None = None) -> None:
+        super().__init__(config, data, model, start)
         self.tokenizer = CLIPTokenizer.from_pretrained(model / "tokenizer")
         self.text_encoder = CLIPTextModel.from_pretrained(model / "text_encoder")
         self.unet = VideoUNet.from_pretrained(model / "unet")
         self.unet.temporal_enabled = False
         self.vae = AutoencoderKL.from_pretrained(model / "vae").to(memory_format=torch.channels_last)
         self.refiner: Refiner = Refiner(**config.refiner).to(memory_format=torch.channels_last)
+        if start:
+            take_over(self.refiner, start, "refiner")
         self.modules.eval().requires_grad_(False)
         self.refiner.train().requires_grad_(True)
 
@@ -55,7 +58,7 @@ class RefinerStage(DiffusionStage):
         shutil.copytree(self.model, model, dirs_exist_ok=True)
         self.refiner.save_pretrained(model / "refiner")
         add_to_index(model, "refiner")
-        write_record(model, self.model, self.config)
+        write_record(model, self.model, self.config, self.start)
 
     @property
     def modules(self) -> nn.ModuleDict:

@@ -86,7 +86,7 @@ def _stage(
 ) -> Generator[Preparing, None, _Stage]:
     if isinstance(config, AutoencoderConfig):
         return AutoencoderStage(config, data, start)
-    if start and isinstance(config, DecoderConfig | DepthConfig | JudgesConfig | RefinerConfig):
+    if start and isinstance(config, DecoderConfig | DepthConfig | JudgesConfig):
         raise InputError("--start", f"nothing beside the stage {config.stage}", str(start))
     if isinstance(config, DepthConfig):
         return DepthStage(config, data)
@@ -102,7 +102,7 @@ def _stage(
     for done, total in prepare_latents(config, data, model):
         yield Preparing("encoding", done, total)
     if isinstance(config, RefinerConfig):
-        return RefinerStage(config, data, model)
+        return RefinerStage(config, data, model, start)
     return (
         ImageStage(config, data, model, start)
         if isinstance(config, ImageConfig)

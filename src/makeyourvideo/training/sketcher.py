@@ -26,8 +26,8 @@ from makeyourvideo.training.data import (
 )
 from makeyourvideo.training.record import write_record
 from makeyourvideo.training.start import take_over
-from makeyourvideo.world.colors import COLORS
-from makeyourvideo.world.finishes import FINISHES
+from makeyourvideo.world.colors import COLORS, linear_to_srgb
+from makeyourvideo.world.finishes import FINISHES, paint
 from makeyourvideo.world.floors import FLOORS
 from makeyourvideo.world.geometry import FAMILIES
 from makeyourvideo.world.scene import Scene
@@ -44,6 +44,9 @@ LOOKS = {
     "style": tuple(STYLES),
 }
 """What the text may say of it."""
+_COLOR, _FINISH = (list(LOOKS).index(question) for question in ("color", "finish"))
+_POINTS = 96
+"""At how many points of an object a sentence is asked what covers it."""
 _UNKNOWN = -100
 _PLACE = 8
 """Side in pixels of what the sketcher reads about."""
@@ -87,18 +90,23 @@ class SketcherStage:
         pictures = pictures_of(self.data, drawn)
         labels = torch.from_numpy(np.stack([self._labels(name, scene) for name, scene, _ in drawn]))
         mirrored = torch.from_numpy(rng.random(len(drawn)) < 0.5)[:, None, None, None]
-        depth, pictures, labels = (
+        points, surfaces = self._points(drawn)
+        depth, pictures, labels, points, surfaces = (
             torch.where(mirrored, part.flip(3), part).to(self.sketcher.device)
-            for part in (depth, pictures, labels)
+            for part in (depth, pictures, labels, points, surfaces)
         )
+        points, surfaces = points[:, :, ::2, ::2], surfaces[:, :, ::2, ::2]
         seen, shapes = self.sketcher.shapes(depth)
         weight = torch.ones(KINDS, device=shapes.device)
         weight[[SEEN.index("floor"), SEEN.index("sky")]] = _EMPTY_WEIGHT
         unseen = cross_entropy(shapes.float(), labels[:, 0], weight)
         found = self.sketcher.about(shapes.softmax(dim=1), context)
         read = self._misread(found, labels[:, 1:]) + self._reading(rng)
-        painted = self._mispainted(self.sketcher.picture(seen, found), pictures, labels[:, 1:2] != _UNKNOWN)
-        return unseen + read + self.config.picture_weight * painted
+        lost = _mislocated(self.sketcher.located(seen), _mirrored(points, mirrored), surfaces)
+        meaningless = torch.from_numpy(rng.uniform(-1, 1, points.shape).astype(np.float32)).to(points.device)
+        sketch = self.sketcher.picture(seen, found, torch.where(surfaces > 0, points, meaningless))
+        painted = self._mispainted(sketch, pictures, labels[:, 1:2] != _UNKNOWN)
+        return unseen + read + self.config.point_weight * lost + self.config.picture_weight * painted
 
     def finish(self, model: Path) -> None:
         """Write the whole model, with the sketcher."""
@@ -122,7 +130,24 @@ class SketcherStage:
         kinds = one_hot(told[:, 0], KINDS).movedim(-1, 1).to(context.dtype)
         counts = torch.tensor([len(answer) for answer in answers], device=context.device)
         found = self.sketcher.about(kinds, context.repeat_interleave(counts, dim=0))
-        return self._misread(found, told[:, 1:])
+        return self._misread(found, told[:, 1:]) + self.config.cover_weight * self._miscovered(
+            found, told, rng
+        )
+
+    def _miscovered(self, found: Tensor, told: Tensor, rng: np.random.Generator) -> Tensor:
+        """Return the mean squared error of what objects are covered with at some points.
+
+        Squared, because an absolute error sees no dots: most points lie beside them.
+        """
+        objects = told[:, 1 + _COLOR, 0, 0] != _UNKNOWN
+        looks = told[objects, :, 0, 0].cpu().numpy()[:, [1 + _COLOR, 1 + _FINISH]]
+        points = rng.uniform(-1, 1, (len(looks), _POINTS, 3)).astype(np.float32)
+        albedo = np.stack([_albedo(some, *look) for some, look in zip(points, looks, strict=True)])
+        placed, wanted = (
+            torch.from_numpy(part).to(found.device).movedim(2, 1)[..., None] for part in (points, albedo)
+        )
+        covered = self.sketcher.cover(self.sketcher.cover.asking(found[objects]), placed)
+        return (covered - wanted).square().mean()
 
     def _misread(self, found: Tensor, labels: Tensor) -> Tensor:
         """Return the summed cross-entropy of all looks, `(b, 5, h, w)` of them."""
@@ -141,6 +166,12 @@ class SketcherStage:
             found: Tensor = self.text_encoder(tokens.to(self.sketcher.device)).last_hidden_state
         return found
 
+    def _points(self, drawn: Drawn) -> tuple[Tensor, Tensor]:
+        """Where on its object each pixel lies, `(b, 3, h, w)`, and which object it is, `(b, 1, h, w)`."""
+        points = np.stack([self.data[name].points[scene][frames][0] for name, scene, frames in drawn])
+        surfaces = np.stack([self.data[name].surfaces[scene][frames] for name, scene, frames in drawn])
+        return torch.from_numpy(points).movedim(-1, 1).float(), torch.from_numpy(surfaces)
+
     def _labels(self, name: str, scene: int) -> NDArray[np.int64]:
         """Number what is at each place of a still, and its looks: `(1 + 5, h, w)`."""
         answers = self._answers(name, scene)
@@ -156,6 +187,30 @@ class SketcherStage:
         if (name, scene) not in self.answers:
             self.answers[name, scene] = answers_of(self.data[name].scene(scene))
         return self.answers[name, scene]
+
+
+def _mirrored(points: Tensor, mirrored: Tensor) -> Tensor:
+    """Points of objects of which some are mirrored: left and right change places, handed as before."""
+    turned = torch.where(mirrored.to(points.device), -points[:, :1], points[:, :1])
+    return torch.cat([turned, points[:, 1:]], dim=1)
+
+
+def _mislocated(found: Tensor, points: Tensor, surfaces: Tensor) -> Tensor:
+    """Return the mean absolute error of points, of each object up to quarter turns about its upright axis.
+
+    Which side of a cube is its front, or how a ball has turned, depth does not tell.
+    """
+    x, y, z = points.split(1, dim=1)
+    turns = ((x, y, z), (z, y, -x), (-x, y, -z), (-z, y, x))
+    errors = torch.stack([(found - torch.cat(turn, dim=1)).abs().mean(dim=1) for turn in turns], dim=1)
+    numbers = range(1, max(int(surfaces.max()), 1) + 1)
+    best = [(errors * (surfaces == number)).sum(dim=(2, 3)).amin(dim=1) for number in numbers]
+    return torch.stack(best).sum() / (surfaces > 0).sum().clamp(min=1)
+
+
+def _albedo(points: NDArray[np.float32], color: int, finish: int) -> NDArray[np.float32]:
+    """What points are covered with by the numbers of its colour and finish: `(n, 3)` in [-1, 1]."""
+    return 2 * linear_to_srgb(paint(points, LOOKS["color"][color], FINISHES[finish])) - 1
 
 
 def answers_of(scene: Scene) -> NDArray[np.int64]:

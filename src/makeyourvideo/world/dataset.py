@@ -15,7 +15,7 @@ from makeyourvideo.errors import InputError
 from makeyourvideo.outputs import written_whole
 from makeyourvideo.structure.depth import DepthVideo
 from makeyourvideo.world.captions import caption
-from makeyourvideo.world.render import render
+from makeyourvideo.world.render import FLOOR, render
 from makeyourvideo.world.scene import Scene, WorldConfig, sample_scene
 
 _SHARD = 128
@@ -41,6 +41,8 @@ class Dataset:
         frames: uint8 `(frames, height, width, 3)`, one array a scene.
         depth: `DepthVideo.values` normalised over the clip, float16 `(frames, height, width)`, one a scene.
         surfaces: int8 `(frames, height, width)`, one a scene: -1 sky, 0 floor, k + 1 for object k.
+        points: where on its object each pixel lies, float16 `(frames, height, width, 3)`, one a scene: in the
+            object's own frame, in units of its size; 0 where no object is.
         captions: several wordings, one list a scene.
         config: what the scenes were sampled from.
     """
@@ -48,6 +50,7 @@ class Dataset:
     frames: list[NDArray[np.uint8]]
     depth: list[NDArray[np.float16]]
     surfaces: list[NDArray[np.int8]]
+    points: list[NDArray[np.float16]]
     captions: list[list[str]]
     config: DatasetConfig
 
@@ -73,7 +76,7 @@ def build_dataset(config: DatasetConfig, folder: Path, workers: int = 2) -> Iter
         )
     described.write_text(config.model_dump_json(indent=1))
     shards = range(-(-config.count // _SHARD))
-    missing = [shard for shard in shards if not _shard_folder(folder, shard).exists()]
+    missing = [shard for shard in shards if not _is_whole(_shard_folder(folder, shard))]
     done = len(shards) - len(missing)
     yield done, len(shards)
     with ProcessPoolExecutor(workers) as pool:
@@ -89,12 +92,13 @@ def open_dataset(folder: Path) -> Dataset:
         FileNotFoundError: a shard is missing.
     """
     config = DatasetConfig.model_validate_json((folder / "dataset.json").read_text())
-    dataset = Dataset([], [], [], [], config)
+    dataset = Dataset([], [], [], [], [], config)
     for shard in range(-(-config.count // _SHARD)):
         home = _shard_folder(folder, shard)
         dataset.frames.extend(np.load(home / "frames.npy", mmap_mode="r"))
         dataset.depth.extend(np.load(home / "depth.npy", mmap_mode="r"))
         dataset.surfaces.extend(np.load(home / "surfaces.npy", mmap_mode="r"))
+        dataset.points.extend(np.load(home / "points.npy", mmap_mode="r"))
         dataset.captions.extend(json.loads((home / "captions.json").read_text()))
     return dataset
 
@@ -103,8 +107,13 @@ def _shard_folder(folder: Path, shard: int) -> Path:
     return folder / f"shard-{shard:05d}"
 
 
+def _is_whole(shard: Path) -> bool:
+    """Whether a shard is there; those of earlier versions lack the points."""
+    return (shard / "points.npy").exists()
+
+
 def _render_shard(config: DatasetConfig, folder: Path, shard: int) -> None:
-    frames, depth, surfaces, captions = [], [], [], []
+    frames, depth, surfaces, points, captions = [], [], [], [], []
     for seed in range(
         config.first_seed + shard * _SHARD, config.first_seed + min((shard + 1) * _SHARD, config.count)
     ):
@@ -115,10 +124,12 @@ def _render_shard(config: DatasetConfig, folder: Path, shard: int) -> None:
         frames.append(clip.frames)
         depth.append(DepthVideo.from_metric_depth(clip.depth).values.astype(np.float16))
         surfaces.append(clip.surfaces)
+        points.append(np.where(clip.surfaces[..., None] > FLOOR, clip.points, 0).astype(np.float16))
         captions.append([caption(scene, wording) for wording in range(_WORDINGS)])
-    with written_whole(_shard_folder(folder, shard)) as partial_folder:
+    with written_whole(_shard_folder(folder, shard), force=True) as partial_folder:
         partial_folder.mkdir()
         np.save(partial_folder / "frames.npy", np.stack(frames))
         np.save(partial_folder / "depth.npy", np.stack(depth))
         np.save(partial_folder / "surfaces.npy", np.stack(surfaces))
+        np.save(partial_folder / "points.npy", np.stack(points))
         (partial_folder / "captions.json").write_text(json.dumps(captions))
