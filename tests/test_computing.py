@@ -43,7 +43,7 @@ def test_half_precision_halves_the_weights_and_keeps_the_video(
     settings: Settings, tmp_path: Path, precision: str
 ) -> None:
     # the bundled model, since random weights would enlarge rounding
-    asked = {"model": None, "num_inference_steps": 2, "height": 64, "width": 64}
+    asked = {"model": None, "num_inference_steps": 2, "sketch_share": 0.0, "height": 64, "width": 64}
     settings = settings.model_copy(update=asked)
     whole, half = prepare(settings), prepare(settings.model_copy(update={"precision": precision}))
     assert weights(half) == weights(whole) / 2
