@@ -26,7 +26,7 @@ _HEADS = 4
 
 _FACTORS = 3
 """How many waves are multiplied in a pattern."""
-_WAVE_NUMBERS = (-0.9, 3.0)
+_WAVE_NUMBERS = (0.9, 3.0)
 """Logarithms of the least and largest wave number to begin with, in radians; objects are two units wide."""
 _PACE = 30.0
 """What waves are multiplied by, so that their numbers can be learnt as fast as everything else."""

@@ -83,7 +83,7 @@ class SketcherStage:
         self.answers: dict[tuple[str, int], NDArray[np.int64]] = {}
 
     def loss(self, step: int) -> Tensor:
-        """Return the error of the picture and the cross-entropies of what was seen and read."""
+        """Return the summed errors of what was seen, located, read and painted."""
         rng = step_generator(self.config, step)
         drawn = draw_clips(rng, self.data, self.config.batch_size, num_frames=1)
         context, depth = self._context(rng, drawn), depth_of(self.data, drawn)
@@ -130,9 +130,8 @@ class SketcherStage:
         kinds = one_hot(told[:, 0], KINDS).movedim(-1, 1).to(context.dtype)
         counts = torch.tensor([len(answer) for answer in answers], device=context.device)
         found = self.sketcher.about(kinds, context.repeat_interleave(counts, dim=0))
-        return self._misread(found, told[:, 1:]) + self.config.cover_weight * self._miscovered(
-            found, told, rng
-        )
+        covered = self._miscovered(found, told, rng)
+        return self._misread(found, told[:, 1:]) + self.config.cover_weight * covered
 
     def _miscovered(self, found: Tensor, told: Tensor, rng: np.random.Generator) -> Tensor:
         """Return the mean squared error of what objects are covered with at some points.
