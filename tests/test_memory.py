@@ -16,6 +16,7 @@ from makeyourvideo.cost import estimate_memory
 from makeyourvideo.errors import InputError
 from makeyourvideo.job import prepare
 from makeyourvideo.memory import LADDER, Thrift, parse_size
+from makeyourvideo.model_folder import NETWORKS
 from makeyourvideo.pipeline import BUNDLED_MODEL
 from makeyourvideo.replay import check_same
 from makeyourvideo.run import Finished, Resumed, run
@@ -94,7 +95,7 @@ def test_each_rung_holds_less(settings: Settings) -> None:
     assert held == sorted(held, reverse=True)
     assert held[-1] < 0.5 * held[0]
     skeleton = job.skeleton
-    networks = (skeleton.unet, skeleton.vae, skeleton.text_encoder, skeleton.refiner, skeleton.sketcher)
+    networks = [getattr(skeleton, name) for name in NETWORKS]
     assert estimated[0].weights == sum(4 * p.numel() for network in networks for p in network.parameters())
 
 

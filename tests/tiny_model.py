@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from makeyourvideo.models import VideoUNet
+from makeyourvideo.models.camera import CameraEstimator
 from makeyourvideo.models.refiner import Refiner
 from makeyourvideo.models.sketcher import Sketcher
 from makeyourvideo.pipeline import MakeYourVideoPipeline
@@ -73,6 +74,7 @@ def tiny_pipeline() -> MakeYourVideoPipeline:
         scheduler,
         refiner=refiner.eval(),
         sketcher=Sketcher(channels=16, context_channels=32).eval(),
+        camera=CameraEstimator(channels=16, frame_channels=24).eval(),
         num_inference_steps=3,
         guidance_scale=2.0,
         num_frames=4,

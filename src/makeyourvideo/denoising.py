@@ -1,6 +1,8 @@
 """Plans -> latents -> frames: the networks of the pipeline, joined at the seam to the samplers."""
 
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from makeyourvideo.errors import InputError
 from makeyourvideo.framing import Framing
 from makeyourvideo.memory import LAVISH, Thrift
 from makeyourvideo.models.autoencoder import decode, encode, spatial_factor
+from makeyourvideo.models.camera import CameraEstimator, Cameras, turned
 from makeyourvideo.models.dense import by_frames
 from makeyourvideo.models.refiner import Refiner
 from makeyourvideo.models.sketcher import Sketcher
@@ -28,6 +31,7 @@ from makeyourvideo.sampling import (
     WindowDone,
     create_sampler,
     draw_key,
+    drawn_direction,
     faded_noise,
     frames_noise,
     guided,
@@ -44,7 +48,35 @@ from makeyourvideo.structure.depth import DepthClip
 DECODED_TOGETHER = 8
 """Frames that are there as floating-point numbers at once when a whole video is decoded."""
 
+_SEEN_TOGETHER = 8
+"""Frames whose depth is there at once when cameras are told from a whole video."""
+
+_SKETCH_GUIDANCE = 0.2
+"""How much farther a sketch goes from the one without the text: colours half read are shown in full."""
+
 Around = Callable[[Predict, int], Predict]
+
+
+@dataclass(frozen=True)
+class Views:
+    """What a sketch has to know beside depth and text, of each frame of a batch.
+
+    Attributes:
+        cameras: how they stand.
+        sun: which way the light comes from, `(batch, frames, 2)`: to the right, and from ahead.
+    """
+
+    cameras: Cameras
+    sun: Tensor
+
+    @classmethod
+    def under(cls, sun: Tensor, cameras: Cameras) -> "Views":
+        """See the sun, `(batch, 2)` as the first camera has it, from each camera."""
+        return cls(cameras, turned(sun[:, None].expand_as(cameras.place), -cameras.heading))
+
+    def at(self, frames: slice) -> "Views":
+        """Return those of some frames."""
+        return Views(self.cameras.at(frames), self.sun[:, frames])
 
 
 def _bare(predict: Predict, _window: int) -> Predict:
@@ -61,6 +93,7 @@ class DenoisingPipeline(DiffusionPipeline):
     scheduler: Any
     refiner: Refiner | None
     sketcher: Sketcher | None
+    camera: CameraEstimator | None
     thrift: Thrift = LAVISH
 
     def save_memory(self, thrift: Thrift) -> None:
@@ -92,8 +125,9 @@ class DenoisingPipeline(DiffusionPipeline):
         if len(shapes) != 1:
             raise InputError("depth", "clips that give videos of one shape", f"{sorted(shapes)}")
         plan, frames = plans[0], range(plans[0].num_frames)
-        predict = self._predict(plans, depths, self._embed(plans), frames)
-        noise = self._noise(plan, [draw_key(own) for own in generators], frames)
+        keys = [draw_key(own) for own in generators]
+        predict = self._predict(plans, depths, self._embed(plans), frames, self._views(plans, depths, keys))
+        noise = self._noise(plan, keys, frames)
         yield from sample(around(predict, 0), self._sampler(plan), noise, generators, plan.eta)
 
     @torch.no_grad()
@@ -125,9 +159,10 @@ class DenoisingPipeline(DiffusionPipeline):
         if not plan.windows:
             raise InputError("plan", "one with windows (stream=True)", "one for all frames at once")
         key, embeds = draw_key(generator), self._embed([plan])
+        views = cache(lambda: self._views([plan], [depth], [key]))  # once there is a window to be made
 
         def sample_one(window: Window, past: Tensor | None) -> Iterator[SamplingStep]:
-            predict = around(self._predict([plan], [depth], embeds, window.seen), window.index)
+            predict = around(self._predict([plan], [depth], embeds, window.seen, views()), window.index)
             noise, own = self._noise(plan, [key], window.seen), window_generator(key, window.index)
             return sample_after(predict, self._sampler(plan), noise, past, [own], plan.eta)
 
@@ -161,7 +196,8 @@ class DenoisingPipeline(DiffusionPipeline):
         before, new = (self._noise(plan, [one], window.seen) for one in (key, new_key))
         noise = faded_noise(before, new, is_known)
         own = window_generator(new_key, index)
-        predict = around(self._predict([plan], [depth], embeds, window.seen), index)
+        views = self._views([plan], [depth], [key])
+        predict = around(self._predict([plan], [depth], embeds, window.seen, views), index)
         for event in sample_among(predict, self._sampler(plan), noise, known, is_known, [own], plan.eta):
             event.window, event.windows = index, len(plan.windows)
             yield event
@@ -176,15 +212,38 @@ class DenoisingPipeline(DiffusionPipeline):
             texts = [plan.negative_prompt for plan in plans] + texts
         return self.encode_prompt(texts).to(self.unet.device, self.unet.dtype)
 
+    def _views(self, plans: Sequence[Plan], depths: Sequence[DepthClip], keys: Sequence[int]) -> Views | None:
+        """What cameras see of whole videos, where they are sketched: a window's follow from those before."""
+        plan = plans[0]
+        if self.sketcher is None or self.camera is None or not plan.sketch_share:
+            return None
+        starts = range(0, plan.num_frames, _SEEN_TOGETHER)
+        parts = (range(start, min(start + _SEEN_TOGETHER, plan.num_frames)) for start in starts)
+        seen = (self.unfolded(self._conditions(plans, depths, part)) for part in parts)
+        cameras = self.camera.cameras(
+            rearrange(part, "(b f) 1 y x -> b f y x", b=len(plans)) for part in seen
+        )
+        sun = torch.tensor([drawn_direction(key) for key in keys]).to(cameras.heading)
+        return Views.under(sun, cameras)
+
+    def _conditions(self, plans: Sequence[Plan], depths: Sequence[DepthClip], frames: range) -> Tensor:
+        """Depth of some frames of a batch, as the network is shown it, in single precision: `b p*p f h w`."""
+        folded = [self.condition(*one, frames) for one in zip(plans, depths, strict=True)]
+        return torch.stack(folded).to(self.unet.device)
+
     def _predict(
-        self, plans: Sequence[Plan], depths: Sequence[DepthClip], embeds: Tensor, frames: range
+        self,
+        plans: Sequence[Plan],
+        depths: Sequence[DepthClip],
+        embeds: Tensor,
+        frames: range,
+        views: Views | None,
     ) -> Predict:
         """The seam for some of the frames, guidance included."""
         plan = plans[0]
-        depth = torch.stack([self.condition(*one, frames) for one in zip(plans, depths, strict=True)])
+        depth = self._conditions(plans, depths, frames).to(self.unet.dtype)
         if plan.guided:  # the unconditional half keeps its depth: only the text is dropped
             depth = torch.cat([depth, depth])
-        depth = depth.to(self.unet.device, self.unet.dtype)
 
         def predict(latents: Tensor, timesteps: Tensor) -> Tensor:
             asked = slice(-len(latents), None)  # all, or the conditional half alone
@@ -198,25 +257,36 @@ class DenoisingPipeline(DiffusionPipeline):
         if plan.guided:
             trained = self.scheduler.config.num_train_timesteps
             asked = guided(predict, plan.guidance_scale, plan.guidance_interval, trained)
-        if self.sketcher is not None and plan.sketch_share:
-            texts = slice(-len(plans), None)
-            sketch = self._sketch(self.sketcher, depth[texts], embeds[texts])
+        if self.sketcher is not None and views is not None:
+            seen = views.at(slice(frames.start, frames.stop))
+            sketch = self._sketch(self.sketcher, depth[-len(plans) :], embeds, seen)
             asked = sketched(asked, sketch, plan.sketch_share, self.scheduler.config)
         return asked
 
-    def _sketch(self, sketcher: Sketcher, depth: Tensor, embeds: Tensor) -> Tensor:
-        """Latents of the sketch `(batch, channels, frames, height, width)`, some frames at a time."""
+    def _sketch(self, sketcher: Sketcher, depth: Tensor, embeds: Tensor, views: Views) -> Tensor:
+        """Latents of the sketch `(batch, channels, frames, height, width)`, some frames at a time.
+
+        Where there is an unconditional half of `embeds`, the sketch is led away from it.
+        """
         flat = self.unfolded(depth)
 
-        def sketch_slice(depth: Tensor, embeds: Tensor) -> Tensor:
-            pictures = sketcher(depth, embeds).clamp(-1, 1)
-            return encode(self.vae, pictures[:, :, None])[:, :, 0]
+        def sketch_slice(
+            depth: Tensor, heading: Tensor, floor: Tensor, sun: Tensor, *texts: Tensor
+        ) -> Tensor:
+            *unlike, pictures = (sketcher(depth, text, heading, floor, sun) for text in texts)
+            for other in unlike:
+                pictures = pictures + _SKETCH_GUIDANCE * (pictures - other)
+            return encode(self.vae, pictures.clamp(-1, 1)[:, :, None])[:, :, 0]
 
         frames, factor = depth.shape[2], spatial_factor(self.vae) / self.unet.config.depth_patch_size
         if factor != 1:
             flat = interpolate(flat, scale_factor=factor, mode="bilinear")
         size = min(self.thrift.decoded_frames, len(flat))
-        latents = by_frames(sketch_slice, size, flat, embeds.repeat_interleave(frames, dim=0))
+        rows, columns = (side // 2 for side in flat.shape[2:])
+        parts = (views.cameras.heading, views.cameras.floor(rows, columns), views.sun)
+        seen = (part.flatten(0, 1) for part in parts)
+        texts = (part.repeat_interleave(frames, dim=0) for part in embeds.split(len(depth)))
+        latents = by_frames(sketch_slice, size, flat, *seen, *texts)
         return rearrange(latents, "(b f) c h w -> b c f h w", f=frames).float()
 
     def _sampler(self, plan: Plan) -> Sampler:
@@ -266,9 +336,8 @@ class DenoisingPipeline(DiffusionPipeline):
         depths: Sequence[DepthClip],
         frames: range,
     ) -> Tensor:
-        folded = torch.stack([self.condition(*one, frames) for one in zip(plans, depths, strict=True)])
         flat = rearrange(pictures, "b c f h w -> (b f) c h w")
-        depth = self.unfolded(folded).to(flat.device, flat.dtype)
+        depth = self.unfolded(self._conditions(plans, depths, frames)).to(flat.dtype)
         refined = by_frames(refiner, 1, flat, depth)  # one at a time, so that layers stay in the cache
         return rearrange(refined, "(b f) c h w -> b c f h w", f=len(frames))
 

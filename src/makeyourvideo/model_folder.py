@@ -13,6 +13,7 @@ from safetensors import safe_open
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from makeyourvideo.errors import InputError, unreadable_unless
+from makeyourvideo.models.camera import CameraEstimator
 from makeyourvideo.models.refiner import Refiner
 from makeyourvideo.models.sketcher import Sketcher
 from makeyourvideo.models.unet import VideoUNet
@@ -23,10 +24,11 @@ NETWORKS: dict[str, Any] = {
     "text_encoder": CLIPTextModel,
     "refiner": Refiner,
     "sketcher": Sketcher,
+    "camera": CameraEstimator,
 }
 """The parts with weights that sampling uses, by the name of their folder."""
 
-OPTIONAL = ("refiner", "sketcher")
+OPTIONAL = ("refiner", "sketcher", "camera")
 """Those that not every model has."""
 
 CLASSES = {
@@ -38,6 +40,7 @@ CLASSES = {
     "depth_estimator": ["transformers", "DPTForDepthEstimation"],
     "refiner": ["makeyourvideo.models.refiner", "Refiner"],
     "sketcher": ["makeyourvideo.models.sketcher", "Sketcher"],
+    "camera": ["makeyourvideo.models.camera", "CameraEstimator"],
 }
 """Every part that a model folder may have, as its index names it: library and class."""
 
@@ -115,6 +118,8 @@ def check_folder(folder: Path) -> None:
         raise InputError(
             folder / "tokenizer", "a tokenizer.json or vocab.json", "neither"
         )  # else loads blank
+    if "sketcher" in networks and "camera" not in networks:
+        raise InputError(index_file, "a camera beside the sketcher (`makeyourvideo train camera`)", "none")
     for part in networks:
         cls = NETWORKS[part]
         if not isinstance(index[part], list) or index[part][-1] != cls.__name__:

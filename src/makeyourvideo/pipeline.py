@@ -17,6 +17,7 @@ from makeyourvideo.denoising import DenoisingPipeline
 from makeyourvideo.errors import InputError, unreadable_unless
 from makeyourvideo.framing import plan_framing
 from makeyourvideo.model_folder import build_network, check_folder, load_network, networks_in
+from makeyourvideo.models.camera import CameraEstimator
 from makeyourvideo.models.refiner import Refiner
 from makeyourvideo.models.sketcher import Sketcher
 from makeyourvideo.models.unet import VideoUNet
@@ -55,6 +56,7 @@ class MakeYourVideoPipeline(DenoisingPipeline):
         depth_estimator: for making depth from frames; sampling does not use it.
         refiner: sharpens decoded frames by their depth, where a model has one.
         sketcher: paints what the denoising begins with, where a model has one.
+        camera: tells from depth how the camera moves, for the sketcher.
         num_inference_steps: default number of steps.
         guidance_scale: default guidance.
         guidance_interval: where on the schedule it is applied by default, see `Options`.
@@ -67,7 +69,7 @@ class MakeYourVideoPipeline(DenoisingPipeline):
     """
 
     model_cpu_offload_seq = "text_encoder->sketcher->unet->vae->refiner"
-    _optional_components = ["depth_estimator", "refiner", "sketcher"]  # noqa: RUF012  (diffusers reads it off the class)
+    _optional_components = ["depth_estimator", "refiner", "sketcher", "camera"]  # noqa: RUF012  (diffusers reads it off the class)
 
     def __init__(
         self,
@@ -79,6 +81,7 @@ class MakeYourVideoPipeline(DenoisingPipeline):
         depth_estimator: DPTForDepthEstimation | None = None,
         refiner: Refiner | None = None,
         sketcher: Sketcher | None = None,
+        camera: CameraEstimator | None = None,
         num_inference_steps: int = 50,
         guidance_scale: float = 7.5,
         eta: float = 1.0,
@@ -99,6 +102,7 @@ class MakeYourVideoPipeline(DenoisingPipeline):
             depth_estimator=depth_estimator,
             refiner=refiner,
             sketcher=sketcher,
+            camera=camera,
         )
         self.register_to_config(
             num_inference_steps=num_inference_steps,
@@ -262,10 +266,11 @@ class MakeYourVideoPipeline(DenoisingPipeline):
         self._warn_of_cut_text(negative_prompt)
         own = self.config
         is_followed = options.depth_strength == 1 and depth_mask is None
-        can_sketch = self.sketcher is not None and is_followed
+        has_sketcher = self.sketcher is not None and self.camera is not None
+        can_sketch = has_sketcher and is_followed
         sampling, notes = plan_sampling(options, own, self.scheduler, can_sketch)
         if options.sketch_share and not can_sketch:
-            why = "the model has no sketcher" if is_followed else "the depth is not followed everywhere"
+            why = "the depth is not followed everywhere" if has_sketcher else "the model has no sketcher"
             notes.append(f"nothing is sketched, because {why}")
         if negative_prompt and sampling["guidance_scale"] <= 1:
             notes.append("the negative prompt has no effect at a guidance scale of 1 or less")

@@ -127,7 +127,7 @@ def _computing(job: Job) -> float:
     text, sketch, unet, pictures = Layers(), Layers(), Layers(), Layers()
     with (
         text.recorded(pipe.text_encoder),
-        sketch.recorded(pipe.sketcher, pipe.vae),
+        sketch.recorded(pipe.camera, pipe.sketcher, pipe.vae),
         unet.recorded(pipe.unet),
     ):
         latents = evaluate_once(pipe, plan, job.depth, job.thrift, frames)

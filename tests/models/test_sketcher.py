@@ -1,5 +1,6 @@
 """The sketcher on its own, and at the beginning of a run."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import torch
 
 from makeyourvideo import DepthVideo, MakeYourVideoPipeline
 from makeyourvideo.memory import Thrift
-from makeyourvideo.models.sketcher import Sketcher
+from makeyourvideo.models.sketcher import Sketcher, upright
+from makeyourvideo.sampling import WindowDone
 from makeyourvideo.settings import Options
 
 
@@ -23,11 +25,19 @@ def sketcher() -> Sketcher:
 @pytest.mark.parametrize("size", [(32, 32), (24, 40)])
 def test_each_frame_counts_by_itself_with_its_text(sketcher: Sketcher, size: tuple[int, int]) -> None:
     depth, text = torch.rand(3, 1, *size) * 2 - 1, torch.randn(3, 5, 24)
-    together = sketcher(depth, text)
+    heading, floor, sun = torch.randn(3), torch.randn(3, 2, size[0] // 2, size[1] // 2), torch.randn(3, 2)
+    together = sketcher(depth, text, heading, floor, sun)
     assert together.shape == (3, 3, *size)
-    torch.testing.assert_close(sketcher(depth[1:2], text[1:2]), together[1:2])
-    assert not torch.allclose(sketcher(depth.flip(3), text), together)
-    assert not torch.allclose(sketcher(depth, text.flip(0)), together)
+    alone = sketcher(depth[1:2], text[1:2], heading[1:2], floor[1:2], sun[1:2])
+    torch.testing.assert_close(alone, together[1:2])
+    for other in (
+        (depth.flip(3), text, heading, floor, sun),
+        (depth, text.flip(0), heading, floor, sun),
+        (depth, text, heading.flip(0), floor, sun),
+        (depth, text, heading, floor.flip(0), sun),
+        (depth, text, heading, floor, sun.flip(0)),
+    ):
+        assert not torch.allclose(sketcher(*other), together)
 
 
 @torch.no_grad()
@@ -44,16 +54,37 @@ def test_of_the_shapes_only_their_kinds_meet_the_text(sketcher: Sketcher) -> Non
 @torch.no_grad()
 def test_patterns_lie_where_the_points_say(sketcher: Sketcher) -> None:
     depth, text = torch.rand(2, 1, 32, 32) * 2 - 1, torch.randn(2, 5, 24)
+    heading, floor, sun = torch.randn(2), torch.randn(2, 2, 16, 16), torch.randn(2, 2)
     seen, kinds = sketcher.shapes(depth)
-    found, points = sketcher.about(kinds.softmax(dim=1), text), sketcher.located(seen)
-    assert points.shape == (2, 3, 16, 16)
-    picture = sketcher.picture(seen, found, points)
-    torch.testing.assert_close(picture, sketcher(depth, text))
-    moved = points.clone()
-    moved[:, :, :4, :4] += 0.5
-    changed = (sketcher.picture(seen, found, moved) != picture).any(dim=1)
-    assert changed[:, :8, :8].all()
-    assert not changed[:, 10:, 10:].any()
+    found, located = sketcher.about(kinds.softmax(dim=1), text), sketcher.located(seen, heading)
+    assert located.shape == (2, 3, 16, 16)
+    points = upright(located, heading[:, None, None])
+    picture = sketcher.picture(seen, found, points, floor, sun)
+    torch.testing.assert_close(picture, sketcher(depth, text, heading, floor, sun))
+    for which in range(2):
+        moved = [points.clone(), floor.clone()]
+        moved[which][:, :, :4, :4] += 0.5
+        changed = (sketcher.picture(seen, found, *moved, sun) != picture).any(dim=1)
+        assert changed[:, :8, :8].all()
+        assert not changed[:, 10:, 10:].any()
+
+
+def test_points_turn_with_the_camera_and_stay_as_high() -> None:
+    points, heading = torch.randn(3, 3, 2, 2), torch.tensor([0.0, math.pi / 2, math.pi])
+    found = upright(points, heading[:, None, None])
+    torch.testing.assert_close(found[0], points[0])
+    torch.testing.assert_close(found[1], torch.stack([points[1, 2], points[1, 1], -points[1, 0]]))
+    torch.testing.assert_close(found[2], torch.stack([-points[2, 0], points[2, 1], -points[2, 2]]))
+
+
+@torch.no_grad()
+def test_a_quarter_turn_of_the_camera_shows_an_object_no_other_side(sketcher: Sketcher) -> None:
+    seen, _ = sketcher.shapes(torch.rand(1, 1, 32, 32) * 2 - 1)
+    one, quarter, eighth = (
+        sketcher.located(seen, torch.tensor([turn])) for turn in (0.2, 0.2 + math.pi / 2, 0.8)
+    )
+    torch.testing.assert_close(one, quarter, atol=1e-5, rtol=1e-4)
+    assert not torch.allclose(one, eighth)
 
 
 @torch.no_grad()
@@ -115,6 +146,19 @@ def test_a_stream_of_one_window_is_the_whole(pipe: MakeYourVideoPipeline, depth:
     sketchless = replace(streamed, sketch_share=0.0)
     *_, other = pipe.stream(sketchless, depth, torch.Generator().manual_seed(0))
     assert not torch.allclose(other.latents, done.latents)
+
+
+def test_windows_are_sketched_as_parts_of_the_whole(pipe: MakeYourVideoPipeline, depth: DepthVideo) -> None:
+    options = Options(sketch_share=1.0, eta=0.0)
+    whole = pipe.plan("a ball", depth, "", options)
+    streamed = pipe.plan(
+        "a ball", depth, "", options.model_copy(update={"stream": True, "window": 2, "lookahead": 0})
+    )
+    *_, last = pipe.denoise([whole], [depth], [torch.Generator().manual_seed(0)])
+    events = list(pipe.stream(streamed, depth, torch.Generator().manual_seed(0)))
+    parts = [event.latents for event in events if isinstance(event, WindowDone)]
+    assert len(parts) > 1
+    torch.testing.assert_close(torch.cat(parts, dim=2), last.latents, atol=1e-4, rtol=1e-3)
 
 
 def test_there_is_none_where_the_depth_is_not_followed(

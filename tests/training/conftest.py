@@ -45,6 +45,7 @@ CONFIGS = {
     "decoder": {},
     "refiner": {"refiner": {"channels": 8, "num_blocks": 1}, "timesteps": [100, 500]},
     "sketcher": {"sketcher": {"channels": 16}},
+    "camera": {"camera": {"channels": 16, "frame_channels": 24}, "window": 4},
     "depth": {"imagenet": False},
     "judges": {},
 }
@@ -55,7 +56,7 @@ def write_config(tmp_path_factory):
     """Write a tiny config of a stage and return its path."""
 
     def write(stage, **changes):
-        data = {"clips": DATA["clips"]} if stage == "video" else DATA
+        data = {"clips": DATA["clips"]} if stage in ("video", "camera") else DATA
         common = {"stage": stage, "steps": 8, "batch_size": 2, "optimizer": OPTIMIZER, "data": data}
         path = tmp_path_factory.mktemp("config") / f"{stage}.yaml"
         path.write_text(yaml.safe_dump({**common, **CONFIGS[stage], **changes}))
@@ -71,7 +72,7 @@ def trained(tmp_path_factory, write_config):
 
     home = tmp_path_factory.mktemp("runs")
     model = None
-    for stage in ("autoencoder", "image", "video", "decoder", "refiner", "sketcher"):
+    for stage in ("autoencoder", "image", "video", "decoder", "refiner", "camera", "sketcher"):
         for _ in run_stage(stage, write_config(stage), home / stage, home / "data", model):
             pass
         model = home / stage / "model"

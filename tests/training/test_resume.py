@@ -14,10 +14,11 @@ PARTS = {
     "image": "unet",
     "video": "unet",
     "sketcher": "sketcher",
+    "camera": "camera",
     "depth": "depth_estimator",
     "judges": "judges/objects",
 }
-BEFORE = {"image": "autoencoder", "video": "image", "sketcher": "refiner"}
+BEFORE = {"image": "autoencoder", "video": "image", "sketcher": "camera", "camera": "refiner"}
 
 
 @pytest.mark.parametrize("stage", PARTS)

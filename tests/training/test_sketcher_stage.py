@@ -2,16 +2,28 @@ import numpy as np
 import pytest
 import torch
 
+from makeyourvideo.errors import InputError
+from makeyourvideo.models.sketcher import Sketcher, upright
 from makeyourvideo.pipeline import MakeYourVideoPipeline
 from makeyourvideo.training.config import read_config
 from makeyourvideo.training.data import step_generator
-from makeyourvideo.training.sketcher import LOOKS, SEEN, SketcherStage, _mirrored, _mislocated
+from makeyourvideo.training.run import run_stage
+from makeyourvideo.training.sketcher import (
+    LOOKS,
+    SEEN,
+    Placed,
+    SketcherStage,
+    _turns,
+    _upright_turns,
+    standing_in,
+)
+from makeyourvideo.world.scene import sample_scene
 
 
 @pytest.fixture
 def stage(trained, write_config):
     config = read_config(write_config("sketcher", batch_size=6, prompt_dropout=0.0), "sketcher")
-    return SketcherStage(config, trained / "data", trained / "refiner" / "model")
+    return SketcherStage(config, trained / "data", trained / "camera" / "model")
 
 
 def test_the_sketcher_is_told_what_stands_where(stage):
@@ -63,28 +75,46 @@ def test_a_right_picture_costs_nothing_and_objects_count_more(stage):
     torch.testing.assert_close(on_object - on_floor, torch.tensor(stage.config.object_weight / 16))
 
 
-def test_points_are_right_up_to_quarter_turns_of_each_object():
-    points, surfaces = torch.rand(2, 3, 4, 4) + 0.5, torch.ones(2, 1, 4, 4, dtype=torch.int8)
-    surfaces[..., 2:] = 2
-    turned = torch.stack([points[:, 2], points[:, 1], -points[:, 0]], dim=1)
-    mixed = torch.where(surfaces == 1, points, turned)
-    for right in (points, turned, mixed):
-        assert _mislocated(right, points, surfaces) == 0
-    turned_within = torch.where(surfaces == 1, points.roll(1, dims=0), points)
-    upside_down = points * torch.tensor([1, -1, 1])[:, None, None]
-    for wrong in (turned_within, upside_down, points.roll(1, dims=3)):
-        assert _mislocated(wrong, points, surfaces) > 0.01
-    nothing = torch.zeros_like(surfaces)
-    for empty in (nothing, nothing - 1):
-        assert _mislocated(torch.rand_like(points), points, empty) == 0
+def test_points_are_told_in_the_same_quarter_turn_from_everywhere():
+    """As a camera goes round a cube, whose sides look alike, and a ball, all of whose sides do."""
+    tilt = np.array([[1, 0, 0], [0, 0.8, -0.6], [0, 0.6, 0.8]])
+    found = []
+    for around in np.linspace(0, 6, 9):
+        poses = _upright_turns(np.array([0.3, 2.0]) - around)
+        poses[1] = poses[1] @ tilt  # it has rolled
+        turns = _turns(poses, np.array([False, True]), np.float64(around))
+        seen = torch.from_numpy(turns @ [1.0, 0.5, 0.2])[..., None, None]
+        found.append(upright(seen, torch.full((2, 1, 1), around, dtype=torch.double)))
+    cube, ball = torch.stack(found)[..., 0, 0].unbind(dim=1)
+    torch.testing.assert_close(cube, torch.tensor([[1.0, 0.5, 0.2]]).double().expand_as(cube))
+    torch.testing.assert_close(ball, ball[:1].expand_as(ball))
 
 
-def test_a_mirrored_object_is_right_in_its_mirror_image():
-    points = torch.rand(2, 3, 4, 4)
-    some = torch.tensor([True, False])[:, None, None, None]
-    mirrored = _mirrored(points, some)
-    assert torch.equal(mirrored[0], points[0] * torch.tensor([-1, 1, 1])[:, None, None])
-    assert torch.equal(mirrored[1], points[1])
+def test_points_in_the_world_are_told_as_the_camera_sees_them():
+    scene = sample_scene(3)
+    standing = standing_in(scene)
+    offset = scene.things[0].poses[0, :3, :3] @ [1.0, 0.5, 0.2]
+    right = scene.cameras[0, :3, 0]
+    ahead = np.cross(right, [0, 1, 0])
+    np.testing.assert_allclose(
+        standing.poses[0] @ [1.0, 0.5, 0.2], [offset @ right, offset[1], offset @ ahead], atol=1e-6
+    )
+    sun = np.array([np.cos(scene.sun_azimuth), 0, np.sin(scene.sun_azimuth)])
+    np.testing.assert_allclose(standing.sun, [sun @ right, sun @ ahead], atol=1e-6)
+
+
+def test_a_mirrored_still_has_its_patterns_in_the_mirror_and_all_else_the_right_way_round():
+    points, wanted = torch.rand(2, 3, 4, 4), torch.rand(2, 3, 4, 4)
+    floor, surfaces = torch.rand(2, 2, 4, 4), torch.arange(32).view(2, 1, 4, 4)
+    placed = Placed(points, wanted, floor, surfaces, heading=torch.rand(2), sun=torch.rand(2, 2))
+    found = placed.mirrored(torch.tensor([True, False])[:, None, None, None])
+    for ours, theirs in zip(found, placed, strict=True):
+        assert torch.equal(ours[1], theirs[1])
+    for ours, theirs in zip(found[:4], placed[:4], strict=True):
+        side = torch.tensor([-1, 1, 1])[:, None, None] if theirs is wanted else 1
+        assert torch.equal(ours[0], theirs[0].flip(2) * side)
+    assert found.heading[0] == -placed.heading[0]
+    assert torch.equal(found.sun[0], placed.sun[0] * torch.tensor([-1, 1]))
 
 
 def test_sentences_are_read_without_their_pictures(stage, monkeypatch):
@@ -100,16 +130,22 @@ def test_sentences_are_read_without_their_pictures(stage, monkeypatch):
 
 
 def test_the_sketcher_is_added_and_nothing_else_moves(trained):
-    before, after = trained / "refiner" / "model", trained / "sketcher" / "model"
+    before, after = trained / "camera" / "model", trained / "sketcher" / "model"
     for file in before.rglob("*.safetensors"):
         assert file.read_bytes() == (after / file.relative_to(before)).read_bytes()
     assert MakeYourVideoPipeline.from_pretrained(before).sketcher is None
     assert MakeYourVideoPipeline.from_pretrained(after).sketcher is not None
 
 
+def test_a_sketcher_needs_a_camera_beside_it(trained, write_config, tmp_path):
+    config = write_config("sketcher", steps=1)
+    with pytest.raises(InputError, match="a model with a camera"):
+        list(run_stage("sketcher", config, tmp_path, trained / "data", trained / "refiner" / "model"))
+
+
 def test_it_goes_on_from_another_one(trained, write_config):
     config = read_config(write_config("sketcher"), "sketcher")
     model = trained / "sketcher" / "model"
-    stage = SketcherStage(config, trained / "data", trained / "refiner" / "model", start=model)
-    known = MakeYourVideoPipeline.from_pretrained(model).sketcher.state_dict()
+    stage = SketcherStage(config, trained / "data", trained / "camera" / "model", start=model)
+    known = Sketcher.from_pretrained(model / "sketcher").state_dict()
     assert all(torch.equal(tensor, known[name]) for name, tensor in stage.sketcher.state_dict().items())

@@ -113,6 +113,7 @@ def test_new_temporal_layers_keep_the_sketcher_and_a_new_text_encoder_does_not(
             pass
         pipe = MakeYourVideoPipeline.from_pretrained(tmp_path / stage / "model")
         assert (pipe.sketcher is not None) == kept
+        assert pipe.camera is not None
 
 
 def test_a_decoder_trained_further_needs_no_latents_made_again(trained):
@@ -211,7 +212,7 @@ def test_the_latents_have_unit_spread(trained):
 
 def test_the_log_holds_every_step_and_a_plot_stands_beside_it(trained):
     for stage in (
-        "autoencoder", "image", "video", "decoder", "refiner", "sketcher", "depth", "judges",
+        "autoencoder", "image", "video", "decoder", "refiner", "sketcher", "camera", "depth", "judges",
     ):  # fmt: skip
         lines = [json.loads(line) for line in (trained / stage / "log.jsonl").read_text().splitlines()]
         assert [line["step"] for line in lines] == list(range(1, 9))

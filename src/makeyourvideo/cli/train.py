@@ -19,6 +19,7 @@ class TrainingStage(StrEnum):
     video = "video"
     decoder = "decoder"
     refiner = "refiner"
+    camera = "camera"
     sketcher = "sketcher"
     depth = "depth"
     judges = "judges"

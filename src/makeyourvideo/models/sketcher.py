@@ -13,7 +13,9 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn.functional import gelu, interpolate, normalize, pad, pixel_shuffle
 
+from makeyourvideo.models.camera import turned
 from makeyourvideo.models.dense import Linear
+from makeyourvideo.models.mixing import Mixing, slopes
 from makeyourvideo.models.spatial import Attention
 
 _STEEPNESS = (20.0, 200.0)
@@ -27,7 +29,7 @@ _HEADS = 4
 _FACTORS = 3
 """How many waves are multiplied in a pattern."""
 _WAVE_NUMBERS = (0.9, 3.0)
-"""Logarithms of the least and largest wave number to begin with, in radians; objects are two units wide."""
+"""Logarithms of the least and largest wave number to begin with, in radians a unit or metre."""
 _PACE = 30.0
 """What waves are multiplied by, so that their numbers can be learnt as fast as everything else."""
 
@@ -35,26 +37,14 @@ KINDS = 64
 """How many kinds of surface are told apart, at most: floor, sky and shapes of objects."""
 
 
-class Mixing(nn.Module):
-    """A residual: a wide convolution of each channel alone, then two layers of each place alone.
+def upright(points: Tensor, heading: Tensor) -> Tensor:
+    """Turn points, `b 3 h w` to the right, up and ahead, about what is up, as `turned` does.
 
-    Args:
-        channels: width.
-        reach: how far the convolution sees to each side, in rows and columns.
+    By one `heading` a picture, `(b, 1, 1)`, or one a point, `(b, h, w)`.
     """
-
-    def __init__(self, channels: int, reach: tuple[int, int] = (3, 3)) -> None:
-        super().__init__()
-        rows, columns = reach
-        size = (2 * rows + 1, 2 * columns + 1)
-        self.around = nn.Conv2d(channels, channels, size, padding=reach, groups=channels)
-        self.norm = nn.GroupNorm(1, channels)
-        self.widen = nn.Conv2d(channels, 2 * channels, 1)
-        self.narrow = nn.Conv2d(2 * channels, channels, 1)
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        """Map `b c h w` to the same."""
-        return hidden + self.narrow(gelu(self.widen(self.norm(self.around(hidden)))))
+    right, up, ahead = points.unbind(dim=1)
+    across = turned(torch.stack([right, ahead], dim=-1), heading)
+    return torch.stack([across[..., 0], up, across[..., 1]], dim=1)
 
 
 class Asking(nn.Module):
@@ -121,37 +111,47 @@ class Covering(nn.Module):
 
     Args:
         channels: width of what is known of a surface.
+        dimensions: of a point.
         patterns: how many there are.
         width: how many waves a product takes one of its factors from.
     """
 
-    def __init__(self, channels: int, patterns: int = 64, width: int = 96) -> None:
+    def __init__(self, channels: int, dimensions: int = 3, patterns: int = 64, width: int = 96) -> None:
         super().__init__()
         self.asking = nn.Sequential(
             nn.Conv2d(channels, 2 * patterns, 1), nn.GELU(), nn.Conv2d(2 * patterns, patterns, 1)
         )
-        self.waves = nn.ModuleList(nn.Conv2d(3, width, 1) for _ in range(_FACTORS))
+        self.waves = nn.ModuleList(nn.Conv2d(dimensions, width, 1) for _ in range(_FACTORS))
         self.mix = nn.ModuleList(nn.Conv2d(width, width, 1) for _ in range(_FACTORS - 1))
         self.patterns = nn.Conv2d(width, patterns, 1)
         self.albedo = nn.Conv2d(patterns, 3, 1)
         with torch.no_grad():
             for waves in self.waves:
                 assert isinstance(waves, nn.Conv2d)
-                directions = normalize(torch.randn(width, 3), dim=1)
+                directions = normalize(torch.randn(width, dimensions), dim=1)
                 numbers = torch.exp(torch.empty(width, 1).uniform_(*_WAVE_NUMBERS)) / _PACE
                 waves.weight.copy_((directions * numbers)[:, :, None, None])
 
     def forward(self, asked: Tensor, points: Tensor) -> Tensor:
-        """Cover: how much there is of each pattern, `b p h w`, and points, `b 3 h w`, to albedo, `b 3 h w`.
+        """Cover: how much there is of each pattern, `b p h w`, and points, `b d h w`, to albedo, `b 3 h w`.
 
-        The albedo is in [-1, 1] or a little beyond; points see `Sketcher.located`.
+        The albedo is in [-1, 1] or a little beyond.
         """
-        first, *others = (torch.sin(_PACE * waves(points)) for waves in self.waves)
+        first, *others = (_waved(waves, points).to(asked.dtype) for waves in self.waves)
         product = first
         for mix, factor in zip(self.mix, others, strict=True):
             product = mix(product) * factor
         covered: Tensor = self.albedo(self.patterns(product) * asked)
         return covered
+
+
+def _waved(waves: nn.Module, points: Tensor) -> Tensor:
+    """Sines over points, in their precision: far points are many waves off, which half precision loses."""
+    weight, bias = (part.to(points.dtype) * _PACE for part in waves.parameters())
+    phase = bias[:, None, None]
+    for axis, value in enumerate(points.split(1, dim=1)):
+        phase = phase + weight[:, axis] * value
+    return torch.sin(phase)
 
 
 class Sketcher(ModelMixin, ConfigMixin):
@@ -193,34 +193,41 @@ class Sketcher(ModelMixin, ConfigMixin):
         self.locate = nn.ModuleList(
             [Painting(channels, half, half, reach=(3, 3)), Painting(half, quarter, quarter, reach=(1, 1))]
         )
+        self.facing = Linear(2, channels)
         self.points = nn.Conv2d(quarter, 3, 3, padding=1)
         self.cover = Covering(channels)
-        self.light = nn.Conv2d(half, 3, 3, padding=1)
+        self.pave = Covering(channels, dimensions=2, patterns=48)
+        self.sun = Linear(2, channels)
+        self.shade = Mixing(channels)
+        self.light = nn.Conv2d(half, 3 * 3, 3, padding=1)
         self.colors = nn.Conv2d(half, 12, 3, padding=1)
 
-    def forward(self, depth: Tensor, context: Tensor) -> Tensor:
+    def forward(self, depth: Tensor, context: Tensor, heading: Tensor, floor: Tensor, sun: Tensor) -> Tensor:
         """Sketch each frame by itself.
 
         Args:
             depth: `(n, 1, height, width)`, normalised as the denoising network is shown it; divisible by 8.
             context: text embeddings `(n, tokens, channels)`.
+            heading: where the camera looks, `(n,)`, in radians to the right.
+            floor: which point of the floor each pixel of half the size sees, `(n, 2, height/2, width/2)`, in
+                metres; `Cameras` tell both.
+            sun: which way the light comes from, `(n, 2)`: to the right, and from ahead of the camera.
+                Heading, floor and sun are in single precision, whatever the rest is in.
 
         Returns:
             Frames `(n, 3, height, width)`, in [-1, 1] or a little beyond.
         """
         seen, kinds = self.shapes(depth)
-        return self.picture(seen, self.about(kinds.softmax(dim=1), context), self.located(seen))
+        points = upright(self.located(seen, heading), heading[:, None, None])
+        return self.picture(seen, self.about(kinds.softmax(dim=1), context), points, floor, sun)
 
     def shapes(self, depth: Tensor) -> tuple[list[Tensor], Tensor]:
         """Look: depth `b 1 y x` to what is seen at halves, quarters and eighths of its size, and kinds.
 
         The kinds `b k y/8 x/8` are logits of what stands there.
         """
-        framed = pad(depth, (1, 1, 1, 1), mode="replicate")
-        across = (framed[:, :, 1:-1, 2:] - framed[:, :, 1:-1, :-2]) / 2
-        down = (framed[:, :, 2:, 1:-1] - framed[:, :, :-2, 1:-1]) / 2
-        slopes = [torch.tanh(steepness * slope) for steepness in _STEEPNESS for slope in (across, down)]
-        hidden = torch.cat([depth, *slopes], dim=1).contiguous(memory_format=torch.channels_last)
+        sloped = [torch.tanh(steepness * slope) for steepness in _STEEPNESS for slope in slopes(depth)]
+        hidden = torch.cat([depth, *sloped], dim=1).contiguous(memory_format=torch.channels_last)
         seen = []
         for layer in self.look:
             hidden = layer(hidden)
@@ -237,33 +244,45 @@ class Sketcher(ModelMixin, ConfigMixin):
             found = mix(read(found, phrases))
         return self.norm(found)
 
-    def located(self, seen: list[Tensor]) -> Tensor:
+    def located(self, seen: list[Tensor], heading: Tensor) -> Tensor:
         """Where on its object each point lies, by what is seen: `b 3 4h 4w` (Wang et al. 2019, NOCS).
 
-        In the object's own frame, upright, in units of its size: about -1 to 1. Where no object is they mean
-        nothing.
+        In units of the object's size, about -1 to 1, and in the object's own frame as the camera, which heads
+        `heading`, `(b,)`, sees it: `upright` turns it back. Of the quarter turns of that frame, which depth
+        does not tell apart, it is the one nearest to heading straight ahead: in every frame the same one,
+        however the camera goes round. Where no object is the points mean nothing.
         """
         halves, quarters, hidden = seen
+        quarter_turns = torch.stack([torch.cos(4 * heading), torch.sin(4 * heading)], dim=1)
+        hidden = hidden + self.facing(quarter_turns.to(hidden.dtype))[:, :, None, None]
         for locate, part in zip(self.locate, (quarters, halves), strict=True):
             (hidden,) = locate(hidden, part)
         found: Tensor = self.points(gelu(hidden))
         return found
 
-    def picture(self, seen: list[Tensor], found: Tensor, points: Tensor) -> Tensor:
-        """Paint: what is seen, what the text says of it, `b c h w`, and where on its object each point lies.
+    def picture(
+        self, seen: list[Tensor], found: Tensor, points: Tensor, floor: Tensor, sun: Tensor
+    ) -> Tensor:
+        """Paint: what is seen, what the text says of it, where on its surface each point lies, and the light.
 
         Args:
             seen: from `shapes`.
-            found: from `about`.
-            points: `b 3 4h 4w`, as `located` finds them.
+            found: from `about`, `b c h w`.
+            points: on objects, `b 3 4h 4w`, in the objects' own frames.
+            floor: on the floor, `b 2 4h 4w`, in metres.
+            sun: which way the light comes from, `b 2`.
 
         Returns:
             Frames `b 3 8h 8w`.
         """
         halves, quarters, eighths = seen
-        hidden, asked = torch.cat([found, eighths], dim=1), self.cover.asking(found)
+        shaded = self.shade(eighths + self.sun(sun.to(eighths.dtype))[:, :, None, None])
+        hidden, *asked = torch.cat([found, shaded], dim=1), self.cover.asking(found), self.pave.asking(found)
         for paint, part in zip(self.paint, (quarters, halves), strict=True):
-            hidden, asked = paint(hidden, part, asked)
+            hidden, *asked = paint(hidden, part, *asked)
         hidden = gelu(hidden)
-        lit = self.light(hidden) * self.cover(asked, points)
+        light, right, ahead = self.light(hidden).chunk(3, dim=1)
+        across, along = sun.to(light.dtype)[:, :, None, None].split(1, dim=1)
+        light = light + right * across + ahead * along  # Lambert's law
+        lit = light * (self.cover(asked[0], points) + self.pave(asked[1], floor))
         return pixel_shuffle(self.colors(hidden), 2) + interpolate(lit, scale_factor=2, mode="bilinear")

@@ -2,7 +2,13 @@
 
 from makeyourvideo.sampling.guidance import WHOLE, Interval, Predict, guided, is_guided
 from makeyourvideo.sampling.loop import SamplingStep, sample
-from makeyourvideo.sampling.noise import draw_key, frames_noise, per_sample_generators, window_generator
+from makeyourvideo.sampling.noise import (
+    draw_key,
+    drawn_direction,
+    frames_noise,
+    per_sample_generators,
+    window_generator,
+)
 from makeyourvideo.sampling.recording import TensorFolder, recorded
 from makeyourvideo.sampling.schedulers import Sampler, create_sampler
 from makeyourvideo.sampling.sketching import is_sketched, sketched
@@ -29,6 +35,7 @@ __all__ = [
     "create_sampler",
     "cut_windows",
     "draw_key",
+    "drawn_direction",
     "faded_noise",
     "frames_noise",
     "guided",

@@ -36,6 +36,12 @@ def draw_key(generator: torch.Generator) -> int:
     return int(torch.randint(2**63 - 1, (), generator=generator, device=generator.device))
 
 
+def drawn_direction(key: int) -> tuple[float, float]:
+    """A direction in the plane, as a unit vector, that a sample's key decides."""
+    turn = np.random.default_rng((key, 0, 1)).uniform(0, 2 * np.pi)  # (key, frame) is the noise's
+    return float(np.cos(turn)), float(np.sin(turn))
+
+
 def frames_noise(shape: Sequence[int], keys: Sequence[int], frames: Sequence[int]) -> Tensor:
     """Unit normal noise in which each frame's is a pure function of its sample's key and its own number.
 

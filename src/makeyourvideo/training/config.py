@@ -44,7 +44,9 @@ class StageConfig(_Strict):
         save_minutes: how often the state is written.
     """
 
-    stage: Literal["autoencoder", "image", "video", "decoder", "refiner", "sketcher", "depth", "judges"]
+    stage: Literal[
+        "autoencoder", "image", "video", "decoder", "refiner", "sketcher", "camera", "depth", "judges"
+    ]
     steps: int
     batch_size: int
     optimizer: OptimizerConfig
@@ -150,6 +152,20 @@ class SketcherConfig(StageConfig):
     gradient_weight: float = 1.0
 
 
+class CameraConfig(StageConfig):
+    """The camera estimator of a whole model: keyword arguments of `CameraEstimator`.
+
+    It sees `window` frames of a clip. The errors of what moves from frame to frame, and of each answer by
+    itself, count `step_weight` and `answer_weight` times as much as those of where the floor is.
+    """
+
+    stage: Literal["camera"]
+    camera: dict[str, Any] = {}
+    window: int = 16
+    step_weight: float = 8.0
+    answer_weight: float = 0.3
+
+
 class DepthConfig(StageConfig):
     """The depth estimator; `imagenet` starts its encoder from ImageNet weights."""
 
@@ -171,6 +187,7 @@ _CONFIGS: dict[str, type[StageConfig]] = {
     "decoder": DecoderConfig,
     "refiner": RefinerConfig,
     "sketcher": SketcherConfig,
+    "camera": CameraConfig,
     "depth": DepthConfig,
     "judges": JudgesConfig,
 }

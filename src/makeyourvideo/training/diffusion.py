@@ -49,7 +49,7 @@ class DiffusionStage:
     text_encoder: CLIPTextModel
     tokenizer: CLIPTokenizer
     num_frames = 1
-    keeps: Sequence[str] = ("vae", "refiner")
+    keeps: Sequence[str] = ("vae", "refiner", "camera")
     """Parts of the model of the stage before that still fit, where it has them."""
 
     def __init__(self, config: DiffusionConfig, data: Path, model: Path, start: Path | None = None) -> None:
@@ -186,7 +186,7 @@ class ImageStage(DiffusionStage):
 class VideoStage(DiffusionStage):
     """Stage 2: the temporal modules alone, on clips; everything spatial stays frozen."""
 
-    keeps = ("vae", "refiner", "sketcher")
+    keeps = ("vae", "refiner", "camera", "sketcher")
 
     def __init__(self, config: VideoConfig, data: Path, model: Path, start: Path | None = None) -> None:
         super().__init__(config, data, model, start)

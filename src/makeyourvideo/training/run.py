@@ -6,8 +6,10 @@ from pathlib import Path
 
 from makeyourvideo.errors import InputError
 from makeyourvideo.training.autoencoder import AutoencoderStage, DecoderStage
+from makeyourvideo.training.camera import CameraStage
 from makeyourvideo.training.config import (
     AutoencoderConfig,
+    CameraConfig,
     DecoderConfig,
     DepthConfig,
     ImageConfig,
@@ -29,6 +31,7 @@ from makeyourvideo.training.sketcher import SketcherStage
 
 _Stage = (
     AutoencoderStage
+    | CameraStage
     | DecoderStage
     | DepthStage
     | ImageStage
@@ -61,7 +64,8 @@ def run_stage(
     `folder` then holds `state.pt`, `log.jsonl`, `loss.png` and `model/`: the model folder so far.
 
     Args:
-        stage: "autoencoder", "image", "video", "decoder", "refiner", "sketcher", "depth" or "judges".
+        stage: "autoencoder", "image", "video", "decoder", "refiner", "camera",
+            "sketcher", "depth" or "judges".
         config_path: the stage's YAML file.
         folder: of the run.
         data: folder of the rendered data sets, which are made where they are missing.
@@ -96,7 +100,11 @@ def _stage(
         raise InputError("--model", "the model folder that the stage before wrote", str(model))
     if isinstance(config, DecoderConfig):
         return DecoderStage(config, data, model)
+    if isinstance(config, CameraConfig):
+        return CameraStage(config, data, model, start)
     if isinstance(config, SketcherConfig):
+        if not (model / "camera").is_dir():
+            raise InputError("--model", "a model with a camera (`train camera`)", str(model))
         return SketcherStage(config, data, model, start)
     assert isinstance(config, ImageConfig | RefinerConfig | VideoConfig)
     for done, total in prepare_latents(config, data, model):

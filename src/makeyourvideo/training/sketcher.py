@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Mapping
 from itertools import repeat
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,7 +14,9 @@ from torch.nn.functional import avg_pool2d, cross_entropy, one_hot
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from makeyourvideo.model_folder import add_to_index
+from makeyourvideo.models.camera import Cameras, turned
 from makeyourvideo.models.sketcher import KINDS, Sketcher
+from makeyourvideo.training.camera import cameras_of
 from makeyourvideo.training.config import SketcherConfig
 from makeyourvideo.training.data import (
     depth_of,
@@ -44,9 +47,13 @@ LOOKS = {
     "style": tuple(STYLES),
 }
 """What the text may say of it."""
-_COLOR, _FINISH = (list(LOOKS).index(question) for question in ("color", "finish"))
+_COLOR, _FINISH, _FLOOR = (list(LOOKS).index(question) for question in ("color", "finish", "floor"))
+ROUND = ("ball", "cylinder", "cone", "capsule")
+"""Families that look the same however they are turned: which way, depth does not tell."""
 _POINTS = 96
-"""At how many points of an object a sentence is asked what covers it."""
+"""At how many points of a surface a sentence is asked what covers it."""
+_PAVED = 6.0
+"""How far from the middle floors are asked, in metres."""
 _UNKNOWN = -100
 _PLACE = 8
 """Side in pixels of what the sketcher reads about."""
@@ -56,6 +63,50 @@ _EMPTY_WEIGHT = 0.1
 """What a place of floor or sky counts; there are more of them, and they are easy."""
 
 Drawn = list[tuple[str, int, slice]]
+
+
+class Standing(NamedTuple):
+    """How a camera stands, and how the objects do before it.
+
+    Attributes:
+        camera: one of one frame.
+        poses: of the objects against a camera that looks level, `(objects, 3, 3)`: to the right, up, ahead.
+        is_round: which of them look the same however they are turned.
+        sun: which way the light comes from, to the right and ahead, `(2,)`.
+    """
+
+    camera: Cameras
+    poses: NDArray[np.float64]
+    is_round: NDArray[np.bool_]
+    sun: Tensor
+
+
+class Placed(NamedTuple):
+    """Where everything in stills is.
+
+    Attributes:
+        points: where on its object each pixel lies, `(b, 3, h, w)`.
+        wanted: the same as `Sketcher.located` is to tell it.
+        floor: where on the floor, at half the size, `(b, 2, h/2, w/2)`.
+        surfaces: which object it is, `(b, 1, h, w)`.
+        heading: of the cameras, `(b,)`.
+        sun: which way the light comes from, to the right and ahead of them, `(b, 2)`.
+    """
+
+    points: Tensor
+    wanted: Tensor
+    floor: Tensor
+    surfaces: Tensor
+    heading: Tensor
+    sun: Tensor
+
+    def mirrored(self, some: Tensor) -> "Placed":
+        """Change left and right in `some` stills, `(b, 1, 1, 1)`: patterns are then their mirror images."""
+        points, wanted, floor, surfaces = (torch.where(some, part.flip(3), part) for part in self[:4])
+        side = torch.where(some, -1.0, 1.0)[:, 0, 0]
+        wanted = torch.cat([wanted[:, :1] * side[..., None, None], wanted[:, 1:]], dim=1)
+        sun = torch.cat([self.sun[:, :1] * side, self.sun[:, 1:]], dim=1)
+        return Placed(points, wanted, floor, surfaces, self.heading * side[:, 0], sun)
 
 
 class SketcherStage:
@@ -81,6 +132,7 @@ class SketcherStage:
             {"sketcher": self.sketcher, "looks": self.looks, "text_encoder": self.text_encoder}
         )
         self.answers: dict[tuple[str, int], NDArray[np.int64]] = {}
+        self.standing: dict[tuple[str, int, int], Standing] = {}
 
     def loss(self, step: int) -> Tensor:
         """Return the summed errors of what was seen, located, read and painted."""
@@ -90,21 +142,24 @@ class SketcherStage:
         pictures = pictures_of(self.data, drawn)
         labels = torch.from_numpy(np.stack([self._labels(name, scene) for name, scene, _ in drawn]))
         mirrored = torch.from_numpy(rng.random(len(drawn)) < 0.5)[:, None, None, None]
-        points, surfaces = self._points(drawn)
-        depth, pictures, labels, points, surfaces = (
+        placed = self._placed(rng, drawn).mirrored(mirrored)
+        points, wanted, floor, surfaces, heading, sun = (part.to(self.sketcher.device) for part in placed)
+        points, wanted, surfaces = (part[:, :, ::2, ::2] for part in (points, wanted, surfaces))
+        depth, pictures, labels = (
             torch.where(mirrored, part.flip(3), part).to(self.sketcher.device)
-            for part in (depth, pictures, labels, points, surfaces)
+            for part in (depth, pictures, labels)
         )
-        points, surfaces = points[:, :, ::2, ::2], surfaces[:, :, ::2, ::2]
         seen, shapes = self.sketcher.shapes(depth)
         weight = torch.ones(KINDS, device=shapes.device)
         weight[[SEEN.index("floor"), SEEN.index("sky")]] = _EMPTY_WEIGHT
         unseen = cross_entropy(shapes.float(), labels[:, 0], weight)
         found = self.sketcher.about(shapes.softmax(dim=1), context)
         read = self._misread(found, labels[:, 1:]) + self._reading(rng)
-        lost = _mislocated(self.sketcher.located(seen), _mirrored(points, mirrored), surfaces)
+        missed = (self.sketcher.located(seen, heading) - wanted).abs().mean(dim=1)
+        lost = (missed * (surfaces[:, 0] > 0)).sum() / (surfaces > 0).sum().clamp(min=1)
         meaningless = torch.from_numpy(rng.uniform(-1, 1, points.shape).astype(np.float32)).to(points.device)
-        sketch = self.sketcher.picture(seen, found, torch.where(surfaces > 0, points, meaningless))
+        points = torch.where(surfaces > 0, points, meaningless)
+        sketch = self.sketcher.picture(seen, found, points, floor, sun)
         painted = self._mispainted(sketch, pictures, labels[:, 1:2] != _UNKNOWN)
         return unseen + read + self.config.point_weight * lost + self.config.picture_weight * painted
 
@@ -134,19 +189,33 @@ class SketcherStage:
         return self._misread(found, told[:, 1:]) + self.config.cover_weight * covered
 
     def _miscovered(self, found: Tensor, told: Tensor, rng: np.random.Generator) -> Tensor:
-        """Return the mean squared error of what objects are covered with at some points.
+        """Return the mean squared error of what objects and the floor are covered with at some points.
 
         Squared, because an absolute error sees no dots: most points lie beside them.
         """
-        objects = told[:, 1 + _COLOR, 0, 0] != _UNKNOWN
-        looks = told[objects, :, 0, 0].cpu().numpy()[:, [1 + _COLOR, 1 + _FINISH]]
-        points = rng.uniform(-1, 1, (len(looks), _POINTS, 3)).astype(np.float32)
-        albedo = np.stack([_albedo(some, *look) for some, look in zip(points, looks, strict=True)])
-        placed, wanted = (
-            torch.from_numpy(part).to(found.device).movedim(2, 1)[..., None] for part in (points, albedo)
-        )
-        covered = self.sketcher.cover(self.sketcher.cover.asking(found[objects]), placed)
-        return (covered - wanted).square().mean()
+        things, floors = (told[:, 1 + question, 0, 0] != _UNKNOWN for question in (_COLOR, _FLOOR))
+        looks = told[..., 0, 0].cpu().numpy()
+        points = rng.uniform(-1, 1, (int(things.sum()), _POINTS, 3)).astype(np.float32)
+        places = rng.uniform(-_PAVED, _PAVED, (int(floors.sum()), _POINTS, 2)).astype(np.float32)
+        painted = [
+            paint(some, LOOKS["color"][look[1 + _COLOR]], FINISHES[look[1 + _FINISH]])
+            for some, look in zip(points, looks[things.cpu().numpy()], strict=True)
+        ]
+        paved = [
+            tuple(FLOORS.values())[look[1 + _FLOOR]](some)
+            for some, look in zip(places, looks[floors.cpu().numpy()], strict=True)
+        ]
+        wrong = []
+        for covering, asked, where, what in (
+            (self.sketcher.cover, found[things], points, painted),
+            (self.sketcher.pave, found[floors], places, paved),
+        ):
+            placed, wanted = (
+                torch.from_numpy(part).to(found.device).movedim(2, 1)[..., None]
+                for part in (where, 2 * linear_to_srgb(np.stack(what)).astype(np.float32) - 1)
+            )
+            wrong.append((covering(covering.asking(asked), placed) - wanted).square().mean())
+        return torch.stack(wrong).sum()
 
     def _misread(self, found: Tensor, labels: Tensor) -> Tensor:
         """Return the summed cross-entropy of all looks, `(b, 5, h, w)` of them."""
@@ -165,11 +234,33 @@ class SketcherStage:
             found: Tensor = self.text_encoder(tokens.to(self.sketcher.device)).last_hidden_state
         return found
 
-    def _points(self, drawn: Drawn) -> tuple[Tensor, Tensor]:
-        """Where on its object each pixel lies, `(b, 3, h, w)`, and which object it is, `(b, 1, h, w)`."""
-        points = np.stack([self.data[name].points[scene][frames][0] for name, scene, frames in drawn])
-        surfaces = np.stack([self.data[name].surfaces[scene][frames] for name, scene, frames in drawn])
-        return torch.from_numpy(points).movedim(-1, 1).float(), torch.from_numpy(surfaces)
+    def _placed(self, rng: np.random.Generator, drawn: Drawn) -> Placed:
+        """Tell where everything in some stills is, for cameras whose heading is drawn."""
+        headings = rng.uniform(-np.pi, np.pi, len(drawn)).astype(np.float32)
+        points, wanted, floors, surfaces, suns = [], [], [], [], []
+        for (name, scene, frames), heading in zip(drawn, headings, strict=True):
+            data = self.data[name]
+            points.append(data.points[scene][frames][0].astype(np.float32))
+            surfaces.append(data.surfaces[scene][frames][0])
+            camera, poses, is_round, sun = self._standing(name, scene, frames)
+            each = np.concatenate([np.eye(3)[None], _turns(poses, is_round, heading)]).astype(np.float32)
+            wanted.append(each[np.maximum(surfaces[-1], 0)] @ points[-1][..., None])
+            floors.append(camera.floor(*(side // 2 for side in surfaces[-1].shape))[0])
+            suns.append(sun)
+        return Placed(
+            torch.from_numpy(np.stack(points)).movedim(-1, 1),
+            torch.from_numpy(np.stack(wanted)[..., 0]).movedim(-1, 1),
+            torch.cat(floors),
+            torch.from_numpy(np.stack(surfaces))[:, None],
+            torch.from_numpy(headings),
+            torch.stack(suns),
+        )
+
+    def _standing(self, name: str, scene: int, frames: slice) -> Standing:
+        key = name, scene, frames.start
+        if key not in self.standing:
+            self.standing[key] = standing_in(self.data[name].scene(scene).at(frames))
+        return self.standing[key]
 
     def _labels(self, name: str, scene: int) -> NDArray[np.int64]:
         """Number what is at each place of a still, and its looks: `(1 + 5, h, w)`."""
@@ -188,28 +279,39 @@ class SketcherStage:
         return self.answers[name, scene]
 
 
-def _mirrored(points: Tensor, mirrored: Tensor) -> Tensor:
-    """Points of objects of which some are mirrored: left and right change places, handed as before."""
-    turned = torch.where(mirrored.to(points.device), -points[:, :1], points[:, :1])
-    return torch.cat([turned, points[:, 1:]], dim=1)
+def _turns(
+    poses: NDArray[np.float64], is_round: NDArray[np.bool_], heading: np.floating
+) -> NDArray[np.float64]:
+    """What takes points of objects to where `Sketcher.located` is to tell them, `(objects, 3, 3)`.
 
-
-def _mislocated(found: Tensor, points: Tensor, surfaces: Tensor) -> Tensor:
-    """Return the mean absolute error of points, of each object up to quarter turns about its upright axis.
-
-    Which side of a cube is its front, or how a ball has turned, depth does not tell.
+    Args:
+        poses: of the objects, as in `Standing`.
+        is_round: which of them look the same however they are turned: those are told as they stand.
+        heading: of the camera.
     """
-    x, y, z = points.split(1, dim=1)
-    turns = ((x, y, z), (z, y, -x), (-x, y, -z), (-z, y, x))
-    errors = torch.stack([(found - torch.cat(turn, dim=1)).abs().mean(dim=1) for turn in turns], dim=1)
-    numbers = range(1, max(int(surfaces.max()), 1) + 1)
-    best = [(errors * (surfaces == number)).sum(dim=(2, 3)).amin(dim=1) for number in numbers]
-    return torch.stack(best).sum() / (surfaces > 0).sum().clamp(min=1)
+    turned_by = np.arctan2(-poses[:, 2, 0], poses[:, 0, 0])
+    quarters = np.round((turned_by + heading) / (np.pi / 2)) * (np.pi / 2)
+    return np.where(is_round[:, None, None], poses, _upright_turns(quarters - heading))
 
 
-def _albedo(points: NDArray[np.float32], color: int, finish: int) -> NDArray[np.float32]:
-    """What points are covered with by the numbers of its colour and finish: `(n, 3)` in [-1, 1]."""
-    return 2 * linear_to_srgb(paint(points, LOOKS["color"][color], FINISHES[finish])) - 1
+def _upright_turns(angles: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Matrices that do what `upright` does, `(angles, 3, 3)`."""
+    sine, cosine, none = np.sin(angles), np.cos(angles), np.zeros_like(angles)
+    rows = ([cosine, none, sine], [none, none + 1, none], [-sine, none, cosine])
+    return np.moveaxis(np.array(rows), 2, 0)
+
+
+def standing_in(scene: Scene) -> Standing:
+    """How things stand in the first frame of a scene."""
+    camera = cameras_of(scene).at(slice(1))
+    heading = camera.heading[0]
+    sun = torch.tensor([np.cos(scene.sun_azimuth), np.sin(scene.sun_azimuth)]).float()
+    return Standing(
+        camera,
+        poses=_upright_turns(-heading.double().numpy()) @ [thing.poses[0, :3, :3] for thing in scene.things],
+        is_round=np.isin([thing.family for thing in scene.things], ROUND),
+        sun=turned(sun, -heading[0]),
+    )
 
 
 def answers_of(scene: Scene) -> NDArray[np.int64]:

@@ -58,8 +58,8 @@ class Dataset:
         return len(self.captions)
 
     def scene(self, index: int) -> Scene:
-        """Sample scene `index` again: what its pictures show."""
-        return sample_scene(self.config.first_seed + index, self.config.world)
+        """Sample scene `index` again: what its pictures show, in the frames that there are of it."""
+        return _scene(self.config, self.config.first_seed + index)
 
 
 def build_dataset(config: DatasetConfig, folder: Path, workers: int = 2) -> Iterator[tuple[int, int]]:
@@ -112,15 +112,20 @@ def _is_whole(shard: Path) -> bool:
     return (shard / "points.npy").exists()
 
 
+def _scene(config: DatasetConfig, seed: int) -> Scene:
+    """Sample a scene, and of its frames as many in a row as the data set holds."""
+    scene = sample_scene(seed, config.world)
+    start = int(np.random.default_rng([seed, 1]).integers(len(scene.cameras) - config.num_frames + 1))
+    return scene.at(slice(start, start + config.num_frames))
+
+
 def _render_shard(config: DatasetConfig, folder: Path, shard: int) -> None:
     frames, depth, surfaces, points, captions = [], [], [], [], []
     for seed in range(
         config.first_seed + shard * _SHARD, config.first_seed + min((shard + 1) * _SHARD, config.count)
     ):
-        scene = sample_scene(seed, config.world)
-        total = len(scene.cameras)
-        start = int(np.random.default_rng([seed, 1]).integers(total - config.num_frames + 1))
-        clip = render(scene.at(slice(start, start + config.num_frames)), config.world.size)
+        scene = _scene(config, seed)
+        clip = render(scene, config.world.size)
         frames.append(clip.frames)
         depth.append(DepthVideo.from_metric_depth(clip.depth).values.astype(np.float16))
         surfaces.append(clip.surfaces)

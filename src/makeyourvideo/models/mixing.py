@@ -1,0 +1,34 @@
+"""What the small networks that look at depth have in common."""
+
+from torch import Tensor, nn
+from torch.nn.functional import gelu, pad
+
+
+def slopes(depth: Tensor) -> tuple[Tensor, Tensor]:
+    """How depth, `b 1 y x`, changes a pixel, to the right and down."""
+    framed = pad(depth, (1, 1, 1, 1), mode="replicate")
+    across = (framed[:, :, 1:-1, 2:] - framed[:, :, 1:-1, :-2]) / 2
+    down = (framed[:, :, 2:, 1:-1] - framed[:, :, :-2, 1:-1]) / 2
+    return across, down
+
+
+class Mixing(nn.Module):
+    """A residual: a wide convolution of each channel alone, then two layers of each place alone.
+
+    Args:
+        channels: width.
+        reach: how far the convolution sees to each side, in rows and columns.
+    """
+
+    def __init__(self, channels: int, reach: tuple[int, int] = (3, 3)) -> None:
+        super().__init__()
+        rows, columns = reach
+        size = (2 * rows + 1, 2 * columns + 1)
+        self.around = nn.Conv2d(channels, channels, size, padding=reach, groups=channels)
+        self.norm = nn.GroupNorm(1, channels)
+        self.widen = nn.Conv2d(channels, 2 * channels, 1)
+        self.narrow = nn.Conv2d(2 * channels, channels, 1)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Map `b c h w` to the same."""
+        return hidden + self.narrow(gelu(self.widen(self.norm(self.around(hidden)))))

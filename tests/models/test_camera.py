@@ -1,0 +1,79 @@
+"""Cameras above the floor, and the network that tells them from depth."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from makeyourvideo.models.camera import CameraEstimator, Cameras, turned
+from makeyourvideo.training.camera import cameras_of
+from makeyourvideo.world.render import FLOOR, render
+from makeyourvideo.world.scene import WorldConfig, sample_scene
+
+
+@pytest.fixture
+def estimator() -> CameraEstimator:
+    torch.manual_seed(0)
+    return CameraEstimator(channels=16, frame_channels=24).eval()
+
+
+def cameras(moves: Tensor, pitch: float = 0.5, height: float = 1.0) -> Cameras:
+    frames = torch.ones(moves.shape[:2])
+    return Cameras.moved(1.5 * frames, pitch * frames, height * frames, moves)
+
+
+def test_the_floor_is_where_the_renderer_finds_it() -> None:
+    seeds = (seed for seed in range(100) if not sample_scene(seed).hills)
+    for seed in (next(seeds) for _ in range(3)):
+        clip = render(sample_scene(seed, WorldConfig(num_frames=2)), 32)
+        found = cameras_of(clip.scene).floor(32, 32)[0].movedim(1, -1).numpy()
+        near = (clip.surfaces == FLOOR) & (clip.depth < 20)
+        assert near.any()
+        np.testing.assert_allclose(found[near], clip.points[near][:, [0, 2]], atol=2e-3)
+
+
+def test_a_camera_that_turns_and_steps_goes_round() -> None:
+    moves = torch.tensor([math.pi / 2, 0.0, 1.0]).expand(1, 5, 3)  # a step ahead, then a quarter to the right
+    found = cameras(moves)
+    torch.testing.assert_close(found.heading[0], torch.arange(5) * math.pi / 2)
+    places = found.place[0] - found.place[0, 0]
+    torch.testing.assert_close(
+        places, torch.tensor([[0, 0], [0, 1], [1, 1], [1, 0], [0, 0.0]]), atol=1e-6, rtol=0
+    )
+
+
+def test_the_floor_begins_where_the_first_camera_looks() -> None:
+    middle = cameras(torch.zeros(1, 2, 3)).floor(33, 49)[0, :, :, 16, 24]
+    torch.testing.assert_close(middle, torch.zeros(2, 2), atol=1e-6, rtol=0)
+
+
+def test_what_is_seen_turns_against_the_camera() -> None:
+    ahead = torch.tensor([0.0, 1.0])
+    torch.testing.assert_close(turned(ahead, torch.tensor(math.pi / 2)), torch.tensor([1.0, 0.0]))
+    torch.testing.assert_close(turned(turned(ahead, torch.tensor(0.3)), torch.tensor(-0.3)), ahead)
+
+
+def test_above_the_horizon_the_floor_ends_without_a_number_that_is_none() -> None:
+    for pitch in (0.0, -0.4):
+        assert cameras(torch.zeros(1, 2, 3), pitch=pitch).floor(16, 16).isfinite().all()
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("size", [(64, 64), (96, 128), (32, 40)])
+def test_parts_of_a_clip_give_what_the_whole_gives(estimator: CameraEstimator, size: tuple[int, int]) -> None:
+    depth = torch.rand(2, 7, *size) * 2 - 1
+    whole = estimator(depth)
+    for sizes in ([3, 4], [1, 5, 1], [1] * 7):
+        parted = estimator.cameras(depth.split(sizes, dim=1))
+        for name, value in vars(whole).items():
+            torch.testing.assert_close(getattr(parted, name), value, atol=1e-5, rtol=1e-4)
+    assert whole.place.shape == (2, 7, 2)
+    assert len(whole.height[0].unique()) == 1
+    assert not torch.allclose(estimator(depth.flip(1)).heading, whole.heading)
+
+
+@torch.no_grad()
+def test_one_frame_is_a_clip(estimator: CameraEstimator) -> None:
+    assert estimator(torch.rand(1, 1, 64, 64)).floor(8, 8).shape == (1, 1, 2, 8, 8)
