@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from makeyourvideo import DepthVideo, MakeYourVideoPipeline
+from makeyourvideo import DepthVideo, MakeYourVideoPipeline, denoising
 from makeyourvideo.memory import Thrift
+from makeyourvideo.models.autoencoder import encode
 from makeyourvideo.models.sketcher import Sketcher, upright
 from makeyourvideo.sampling import WindowDone
 from makeyourvideo.settings import Options
@@ -146,6 +147,30 @@ def test_a_stream_of_one_window_is_the_whole(pipe: MakeYourVideoPipeline, depth:
     sketchless = replace(streamed, sketch_share=0.0)
     *_, other = pipe.stream(sketchless, depth, torch.Generator().manual_seed(0))
     assert not torch.allclose(other.latents, done.latents)
+
+
+def test_with_guidance_the_sketch_is_led_away_from_the_negative_prompt(
+    pipe: MakeYourVideoPipeline, depth: DepthVideo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[torch.Tensor] = []
+    forward = pipe.sketcher.forward
+
+    def painted(depth: torch.Tensor, context: torch.Tensor, *others: torch.Tensor) -> torch.Tensor:
+        read.append(context)
+        return forward(depth, context, *others) * 0 + (0.5 if len(read) == 2 else 0.0)
+
+    monkeypatch.setattr(pipe.sketcher, "forward", painted)
+    drawn: list[torch.Tensor] = []
+    monkeypatch.setattr(denoising, "encode", lambda vae, frames: drawn.append(frames) or encode(vae, frames))
+    asked = {"negative_prompt": "a floor", "sketch_share": 0.5, "eta": 0.0, "output_type": "latent"}
+    pipe("a ball", depth, **asked)
+    assert len(read) == 2
+    torch.testing.assert_close(
+        torch.stack([one[0] for one in read]), pipe.encode_prompt(["a floor", "a ball"])
+    )
+    assert (drawn[0] > 0.5).all()
+    pipe("a ball", depth, guidance_scale=1.0, **asked)
+    assert len(read) == 3
 
 
 def test_windows_are_sketched_as_parts_of_the_whole(pipe: MakeYourVideoPipeline, depth: DepthVideo) -> None:

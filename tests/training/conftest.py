@@ -1,4 +1,5 @@
 import pytest
+import torch
 import yaml
 
 OPTIMIZER = {"learning_rate": 1e-3, "warmup_steps": 2, "ema_decay": 0.9}
@@ -80,3 +81,22 @@ def trained(tmp_path_factory, write_config):
         for _ in run_stage(stage, write_config(stage), home / stage, home / "data"):
             pass
     return home
+
+
+@pytest.fixture
+def assert_learns():
+    """Ask that a stage's loss of one batch halves in a few steps."""
+
+    def check(stage):
+        trained = [one for one in stage.modules.parameters() if one.requires_grad]
+        optimizer = torch.optim.Adam(trained, lr=1e-2)
+        losses = []
+        for _ in range(30):
+            loss = stage.loss(0)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+        assert losses[-1] < 0.5 * losses[0]
+
+    return check
