@@ -51,9 +51,6 @@ DECODED_TOGETHER = 8
 _SEEN_TOGETHER = 8
 """Frames whose depth is there at once when cameras are told from a whole video."""
 
-_SKETCH_GUIDANCE = 0.2
-"""How much farther a sketch goes from the one without the text: colours half read are shown in full."""
-
 Around = Callable[[Predict, int], Predict]
 
 
@@ -224,6 +221,7 @@ class DenoisingPipeline(DiffusionPipeline):
             rearrange(part, "(b f) 1 y x -> b f y x", b=len(plans)) for part in seen
         )
         sun = torch.tensor([drawn_direction(key) for key in keys]).to(cameras.heading)
+        sun[:, 1] = -sun[:, 1].abs()  # from behind the camera: what it looks at would be in its own shade
         return Views.under(sun, cameras)
 
     def _conditions(self, plans: Sequence[Plan], depths: Sequence[DepthClip], frames: range) -> Tensor:
@@ -259,24 +257,16 @@ class DenoisingPipeline(DiffusionPipeline):
             asked = guided(predict, plan.guidance_scale, plan.guidance_interval, trained)
         if self.sketcher is not None and views is not None:
             seen = views.at(slice(frames.start, frames.stop))
-            sketch = self._sketch(self.sketcher, depth[-len(plans) :], embeds, seen)
+            sketch = self._sketch(self.sketcher, depth[-len(plans) :], embeds[-len(plans) :], seen)
             asked = sketched(asked, sketch, plan.sketch_share, self.scheduler.config)
         return asked
 
     def _sketch(self, sketcher: Sketcher, depth: Tensor, embeds: Tensor, views: Views) -> Tensor:
-        """Latents of the sketch `(batch, channels, frames, height, width)`, some frames at a time.
-
-        Where there is an unconditional half of `embeds`, the sketch is led away from it.
-        """
+        """Latents of the sketch `(batch, channels, frames, height, width)`, some frames at a time."""
         flat = self.unfolded(depth)
 
-        def sketch_slice(
-            depth: Tensor, heading: Tensor, floor: Tensor, sun: Tensor, *texts: Tensor
-        ) -> Tensor:
-            *unlike, pictures = (sketcher(depth, text, heading, floor, sun) for text in texts)
-            for other in unlike:
-                pictures = pictures + _SKETCH_GUIDANCE * (pictures - other)
-            return encode(self.vae, pictures.clamp(-1, 1)[:, :, None])[:, :, 0]
+        def sketch_slice(*given: Tensor) -> Tensor:
+            return encode(self.vae, sketcher(*given).clamp(-1, 1)[:, :, None])[:, :, 0]
 
         frames, factor = depth.shape[2], spatial_factor(self.vae) / self.unet.config.depth_patch_size
         if factor != 1:
@@ -285,8 +275,7 @@ class DenoisingPipeline(DiffusionPipeline):
         rows, columns = (side // 2 for side in flat.shape[2:])
         parts = (views.cameras.heading, views.cameras.floor(rows, columns), views.sun)
         seen = (part.flatten(0, 1) for part in parts)
-        texts = (part.repeat_interleave(frames, dim=0) for part in embeds.split(len(depth)))
-        latents = by_frames(sketch_slice, size, flat, *seen, *texts)
+        latents = by_frames(sketch_slice, size, flat, embeds.repeat_interleave(frames, dim=0), *seen)
         return rearrange(latents, "(b f) c h w -> b c f h w", f=frames).float()
 
     def _sampler(self, plan: Plan) -> Sampler:

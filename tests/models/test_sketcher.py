@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from makeyourvideo import DepthVideo, MakeYourVideoPipeline, denoising
+from makeyourvideo import DepthVideo, MakeYourVideoPipeline
 from makeyourvideo.memory import Thrift
-from makeyourvideo.models.autoencoder import encode
-from makeyourvideo.models.sketcher import Sketcher, upright
+from makeyourvideo.models.sketcher import Covering, Sketcher, upright
 from makeyourvideo.sampling import WindowDone
 from makeyourvideo.settings import Options
 
@@ -68,6 +67,49 @@ def test_patterns_lie_where_the_points_say(sketcher: Sketcher) -> None:
         changed = (sketcher.picture(seen, found, *moved, sun) != picture).any(dim=1)
         assert changed[:, :8, :8].all()
         assert not changed[:, 10:, 10:].any()
+
+
+@torch.no_grad()
+def test_what_the_sun_does_not_reach_is_as_light_as_its_surroundings(sketcher: Sketcher) -> None:
+    """A face that looks to the right: it does not matter how far behind it the sun is."""
+    for unused in (sketcher.sun, sketcher.light):
+        torch.nn.init.zeros_(unused.weight)
+        torch.nn.init.zeros_(unused.bias)
+    ambient, _up, right, _ahead = sketcher.light.bias.split(3)
+    ambient.fill_(0.3)
+    right.fill_(1)
+    seen, kinds = sketcher.shapes(torch.rand(1, 1, 32, 32))
+    found = sketcher.about(kinds, torch.randn(1, 5, 24))
+    points, floor = torch.randn(1, 3, 16, 16), torch.randn(1, 2, 16, 16)
+
+    def under(*sun: float) -> torch.Tensor:
+        return sketcher.picture(seen, found, points, floor, torch.tensor([sun]))
+
+    torch.testing.assert_close(under(-1, 0), under(-0.6, 0.8))
+    assert not torch.allclose(under(1, 0), under(-1, 0))
+    assert not torch.allclose(under(1, 0), under(0.6, 0.8))
+
+
+@torch.no_grad()
+def test_patterns_may_have_edges_as_sharp_as_they_like() -> None:
+    covering = Covering(8, dimensions=2, patterns=1, width=32)
+    covering.patterns.weight.copy_(torch.tensor(1e3))
+    covering.albedo.weight.copy_(torch.tensor(1.0))
+    torch.nn.init.zeros_(covering.albedo.bias)
+    covered = covering(torch.ones(1, 1, 1, 1), torch.rand(1, 2, 64, 64) * 12 - 6)
+    assert covered.abs().max() <= 1
+    assert (covered.abs() > 0.9).float().mean() > 0.9
+    assert covered.min() < -0.9
+    assert covered.max() > 0.9
+
+
+def test_half_of_the_waves_run_along_axes_and_diagonals() -> None:
+    for waves in Covering(8, dimensions=3, width=96).waves:
+        assert isinstance(waves, torch.nn.Conv2d)
+        shares = waves.weight[:, :, 0, 0] / waves.weight[:, :, 0, 0].abs().amax(dim=1, keepdim=True)
+        straight = torch.isclose(shares, shares.round(), atol=1e-4).all(dim=1)
+        assert straight.sum() == 48
+        assert len(shares[straight].round().unique(dim=0)) == 13
 
 
 def test_points_turn_with_the_camera_and_stay_as_high() -> None:
@@ -149,28 +191,28 @@ def test_a_stream_of_one_window_is_the_whole(pipe: MakeYourVideoPipeline, depth:
     assert not torch.allclose(other.latents, done.latents)
 
 
-def test_with_guidance_the_sketch_is_led_away_from_the_negative_prompt(
+def test_the_sketch_reads_the_prompt_alone_and_the_light_comes_from_behind_the_camera(
     pipe: MakeYourVideoPipeline, depth: DepthVideo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[torch.Tensor] = []
+    suns: list[torch.Tensor] = []
     forward = pipe.sketcher.forward
 
     def painted(depth: torch.Tensor, context: torch.Tensor, *others: torch.Tensor) -> torch.Tensor:
-        read.append(context)
-        return forward(depth, context, *others) * 0 + (0.5 if len(read) == 2 else 0.0)
+        read.append(context[:1])
+        suns.append(others[-1][0])
+        return forward(depth, context, *others)
 
     monkeypatch.setattr(pipe.sketcher, "forward", painted)
-    drawn: list[torch.Tensor] = []
-    monkeypatch.setattr(denoising, "encode", lambda vae, frames: drawn.append(frames) or encode(vae, frames))
-    asked = {"negative_prompt": "a floor", "sketch_share": 0.5, "eta": 0.0, "output_type": "latent"}
-    pipe("a ball", depth, **asked)
-    assert len(read) == 2
-    torch.testing.assert_close(
-        torch.stack([one[0] for one in read]), pipe.encode_prompt(["a floor", "a ball"])
-    )
-    assert (drawn[0] > 0.5).all()
-    pipe("a ball", depth, guidance_scale=1.0, **asked)
-    assert len(read) == 3
+    for seed in range(12):
+        generator = torch.Generator().manual_seed(seed)
+        asked = {"sketch_share": 0.5, "generator": generator, "output_type": "latent"}
+        pipe("a ball", depth, negative_prompt="a floor", **asked)
+    torch.testing.assert_close(torch.cat(read), pipe.encode_prompt(["a ball"] * 12))
+    right, ahead = torch.stack(suns).unbind(dim=1)
+    assert (ahead <= 0).all()
+    assert right.min() < -0.5
+    assert right.max() > 0.5
 
 
 def test_windows_are_sketched_as_parts_of_the_whole(pipe: MakeYourVideoPipeline, depth: DepthVideo) -> None:

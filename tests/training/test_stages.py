@@ -23,6 +23,7 @@ from makeyourvideo.training.depth import invariant_loss, standardized
 from makeyourvideo.training.diffusion import DiffusionStage, ImageStage, VideoStage
 from makeyourvideo.training.latents import visibility
 from makeyourvideo.training.loop import learning_rate, matmul_peak, train
+from makeyourvideo.training.refiner import RefinerStage
 from makeyourvideo.training.run import run_stage
 from makeyourvideo.training.tokenizer import train_tokenizer
 from makeyourvideo.world.dataset import open_dataset
@@ -92,6 +93,30 @@ def test_the_refiner_is_added_and_nothing_else_moves(trained):
     assert pipe.refiner is not None
     assert pipe.refiner.last.weight.any()
     assert MakeYourVideoPipeline.from_pretrained(before).refiner is None
+
+
+def test_a_refiner_is_shown_sketches_in_their_share(trained, write_config, tmp_path):
+    model = trained / "sketcher" / "model"
+
+    def losses(share):
+        """Of one step, with the latents of the data set and with others in their place."""
+        config = read_config(write_config("refiner", sketched=share, timesteps=[0, 1]), "refiner")
+        stage = RefinerStage(config, trained / "data", model, model)
+        found = []
+        for some in (stage.latents, {name: one + 1 for name, one in stage.latents.items()}):
+            stage.latents = some
+            torch.manual_seed(0)
+            found.append(stage.loss(0).item())
+        return found
+
+    true, elsewhere = losses(0.0)
+    assert true != pytest.approx(elsewhere)
+    sketched, still = losses(1.0)
+    assert sketched == still
+    assert sketched != pytest.approx(true)
+    config, sketchless = write_config("refiner", sketched=1), trained / "decoder" / "model"
+    with pytest.raises(InputError, match="a model with a sketcher"):
+        list(run_stage("refiner", config, tmp_path, trained / "data", sketchless))
 
 
 def test_a_stage_gone_on_with_keeps_the_refiner(trained, write_config, tmp_path):

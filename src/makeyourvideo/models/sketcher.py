@@ -11,7 +11,7 @@ from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from einops import rearrange
 from torch import Tensor, nn
-from torch.nn.functional import gelu, interpolate, normalize, pad, pixel_shuffle
+from torch.nn.functional import gelu, interpolate, normalize, pad, pixel_shuffle, relu
 
 from makeyourvideo.models.camera import turned
 from makeyourvideo.models.dense import Linear
@@ -28,10 +28,12 @@ _HEADS = 4
 
 _FACTORS = 3
 """How many waves are multiplied in a pattern."""
-_WAVE_NUMBERS = (0.9, 3.0)
+_WAVE_NUMBERS = (0.9, 4.0)
 """Logarithms of the least and largest wave number to begin with, in radians a unit or metre."""
 _PACE = 30.0
 """What waves are multiplied by, so that their numbers can be learnt as fast as everything else."""
+_EDGE = 3.0
+"""How steeply patterns go from one side of an edge to the other."""
 
 KINDS = 64
 """How many kinds of surface are told apart, at most: floor, sky and shapes of objects."""
@@ -107,13 +109,15 @@ def _mixed(known: Tensor, shares: Tensor) -> Tensor:
 class Covering(nn.Module):
     """What a surface is covered with at a point of it: patterns of all kinds, and how much there is of each.
 
-    The patterns are products of waves (Fathony et al. 2021, Multiplicative Filter Networks, equation 6).
+    Products of waves (Fathony et al. 2021, Multiplicative Filter Networks, equation 6) are bent twice:
+    stripes, tiles and joints have edges, and waves have none.
 
     Args:
         channels: width of what is known of a surface.
         dimensions: of a point.
         patterns: how many there are.
-        width: how many waves a product takes one of its factors from.
+        width: how many waves a product takes one of its factors from; half of them run along axes and
+            diagonals to begin with.
     """
 
     def __init__(self, channels: int, dimensions: int = 3, patterns: int = 64, width: int = 96) -> None:
@@ -123,12 +127,16 @@ class Covering(nn.Module):
         )
         self.waves = nn.ModuleList(nn.Conv2d(dimensions, width, 1) for _ in range(_FACTORS))
         self.mix = nn.ModuleList(nn.Conv2d(width, width, 1) for _ in range(_FACTORS - 1))
-        self.patterns = nn.Conv2d(width, patterns, 1)
+        self.edges = nn.Conv2d(width, patterns, 1)
+        self.patterns = nn.Conv2d(patterns, patterns, 1)
         self.albedo = nn.Conv2d(patterns, 3, 1)
+        grid = torch.cartesian_prod(*[torch.tensor([-1.0, 0.0, 1.0])] * dimensions)
+        lines = grid[len(grid) // 2 + 1 :]  # axes and diagonals, each once
+        along = lines[torch.arange(width // 2) % len(lines)]
         with torch.no_grad():
             for waves in self.waves:
                 assert isinstance(waves, nn.Conv2d)
-                directions = normalize(torch.randn(width, dimensions), dim=1)
+                directions = normalize(torch.cat([torch.randn(width - len(along), dimensions), along]), dim=1)
                 numbers = torch.exp(torch.empty(width, 1).uniform_(*_WAVE_NUMBERS)) / _PACE
                 waves.weight.copy_((directions * numbers)[:, :, None, None])
 
@@ -141,8 +149,15 @@ class Covering(nn.Module):
         product = first
         for mix, factor in zip(self.mix, others, strict=True):
             product = mix(product) * factor
-        covered: Tensor = self.albedo(self.patterns(product) * asked)
+        patterns = product
+        for bend in (self.edges, self.patterns):
+            patterns = torch.tanh(_EDGE * bend(patterns))
+        covered: Tensor = self.albedo(patterns * asked)
         return covered
+
+
+def _doubled(part: Tensor) -> Tensor:
+    return interpolate(part, scale_factor=2, mode="bilinear")
 
 
 def _waved(waves: nn.Module, points: Tensor) -> Tensor:
@@ -199,7 +214,7 @@ class Sketcher(ModelMixin, ConfigMixin):
         self.pave = Covering(channels, dimensions=2, patterns=48)
         self.sun = Linear(2, channels)
         self.shade = Mixing(channels)
-        self.light = nn.Conv2d(half, 3 * 3, 3, padding=1)
+        self.light = nn.Conv2d(half, 4 * 3, 3, padding=1)
         self.colors = nn.Conv2d(half, 12, 3, padding=1)
 
     def forward(self, depth: Tensor, context: Tensor, heading: Tensor, floor: Tensor, sun: Tensor) -> Tensor:
@@ -281,8 +296,10 @@ class Sketcher(ModelMixin, ConfigMixin):
         for paint, part in zip(self.paint, (quarters, halves), strict=True):
             hidden, *asked = paint(hidden, part, *asked)
         hidden = gelu(hidden)
-        light, right, ahead = self.light(hidden).chunk(3, dim=1)
-        across, along = sun.to(light.dtype)[:, :, None, None].split(1, dim=1)
-        light = light + right * across + ahead * along  # Lambert's law
-        lit = light * (self.cover(asked[0], points) + self.pave(asked[1], floor))
-        return pixel_shuffle(self.colors(hidden), 2) + interpolate(lit, scale_factor=2, mode="bilinear")
+        ambient, up, right, ahead = self.light(hidden).chunk(4, dim=1)
+        across, along = sun.to(ambient.dtype)[:, :, None, None].split(1, dim=1)
+        light = ambient + relu(up + right * across + ahead * along)  # Lambert's law
+        light, covers, paves, points, floor = map(_doubled, (light, *asked, points, floor))
+        return pixel_shuffle(self.colors(hidden), 2) + light * (
+            self.cover(covers, points) + self.pave(paves, floor)
+        )

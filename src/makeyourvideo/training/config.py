@@ -123,12 +123,14 @@ class VideoConfig(DiffusionConfig):
 class RefinerConfig(DiffusionConfig):
     """The refiner of a whole model: keyword arguments of `Refiner`.
 
-    Its pictures are noised to timesteps from the first of `timesteps` up to the second.
+    Its pictures are noised to timesteps from the first of `timesteps` up to the second. The share `sketched`
+    of them, 0 to 1, are what the model's sketcher makes of their depth and text, unless the depth is dropped.
     """
 
     stage: Literal["refiner"]
     refiner: dict[str, Any] = {}
     timesteps: tuple[int, int] = (100, 500)
+    sketched: float = 0.0
     gradient_weight: float = 1.0
 
 

@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import torch
 from diffusers import AutoencoderKL
 from torch import nn
@@ -10,21 +11,23 @@ from torch.nn.functional import pixel_shuffle
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from makeyourvideo.model_folder import add_to_index
-from makeyourvideo.models.autoencoder import decode
+from makeyourvideo.models.autoencoder import decode, encode
 from makeyourvideo.models.refiner import Refiner
+from makeyourvideo.models.sketcher import Sketcher
 from makeyourvideo.models.unet import VideoUNet
 from makeyourvideo.training.config import RefinerConfig
 from makeyourvideo.training.data import draw_clips, picture_error, pictures_of, step_generator
-from makeyourvideo.training.diffusion import DiffusionStage
+from makeyourvideo.training.diffusion import DiffusionStage, Drawn
 from makeyourvideo.training.record import write_record
+from makeyourvideo.training.sketcher import standing_in
 from makeyourvideo.training.start import take_over
 
 
 class RefinerStage(DiffusionStage):
     """Everything but the refiner stays as it is.
 
-    Pictures are noised to some timestep, denoised by the image model in one step, and decoded: soft and
-    mottled just as the last step of sampling leaves them.
+    Pictures, or sketches of them, are noised to some timestep, denoised by the image model in one step, and
+    decoded: soft and mottled just as the last step of sampling leaves them.
     """
 
     config: RefinerConfig
@@ -39,6 +42,7 @@ class RefinerStage(DiffusionStage):
         self.refiner: Refiner = Refiner(**config.refiner).to(memory_format=torch.channels_last)
         if start:
             take_over(self.refiner, start, "refiner")
+        self.sketcher = Sketcher.from_pretrained(model / "sketcher") if config.sketched else None
         self.modules.eval().requires_grad_(False)
         self.refiner.train().requires_grad_(True)
 
@@ -47,10 +51,16 @@ class RefinerStage(DiffusionStage):
         rng = step_generator(self.config, step)
         drawn = draw_clips(rng, self.data, self.config.batch_size, num_frames=1)
         latents, depth, tokens, _ = (part.to(self.unet.device) for part in self._gather(rng, drawn))
-        with torch.no_grad():
-            decoded = decode(self.vae, self._denoised(latents, depth, tokens), len(drawn))[:, :, 0]
-        pictures = pictures_of(self.data, drawn).to(decoded.device)
         seen = pixel_shuffle(depth[:, :, 0], self.unet.config.depth_patch_size)
+        with torch.no_grad():
+            context = self.text_encoder(tokens).last_hidden_state
+            if self.sketcher is not None:
+                sketch = encode(self.vae, self._sketch(self.sketcher, rng, drawn, seen, context))
+                some = torch.from_numpy(rng.random(len(drawn)) < self.config.sketched).to(latents.device)
+                some &= depth.flatten(1).any(dim=1)
+                latents = torch.where(some[:, None, None, None, None], sketch, latents)
+            decoded = decode(self.vae, self._denoised(latents, depth, context), len(drawn))[:, :, 0]
+        pictures = pictures_of(self.data, drawn).to(decoded.device)
         return picture_error(self.refiner(decoded, seen), pictures, self.config.gradient_weight)
 
     def finish(self, model: Path) -> None:
@@ -63,13 +73,31 @@ class RefinerStage(DiffusionStage):
     @property
     def modules(self) -> nn.ModuleDict:
         """All networks of the stage."""
-        return nn.ModuleDict({**super().modules, "vae": self.vae, "refiner": self.refiner})
+        parts = {**super().modules, "vae": self.vae, "refiner": self.refiner}
+        return nn.ModuleDict(parts | ({"sketcher": self.sketcher} if self.sketcher is not None else {}))
 
-    def _denoised(self, latents: torch.Tensor, depth: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+    def _sketch(
+        self,
+        sketcher: Sketcher,
+        rng: np.random.Generator,
+        drawn: Drawn,
+        depth: torch.Tensor,
+        context: torch.Tensor,
+    ) -> torch.Tensor:
+        """Sketch pictures as their scenes' cameras and suns stand, `(b, 3, 1, h, w)`; headings are drawn."""
+        standing = [standing_in(self.data[name].scene(scene).at(frames)) for name, scene, frames in drawn]
+        rows, columns = (side // 2 for side in depth.shape[2:])
+        heading = torch.from_numpy(rng.uniform(-np.pi, np.pi, len(drawn)).astype(np.float32))
+        floor = torch.cat([stands.camera.floor(rows, columns)[0] for stands in standing])
+        sun = torch.stack([stands.sun for stands in standing])
+        placed = (part.to(depth.device) for part in (heading, floor, sun))
+        sketch: torch.Tensor = sketcher(depth, context, *placed)
+        return sketch.clamp(-1, 1)[:, :, None]
+
+    def _denoised(self, latents: torch.Tensor, depth: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
         noise = torch.randn_like(latents)
         timesteps = torch.randint(*self.config.timesteps, (len(latents),))
         noised = self.scheduler.add_noise(latents, noise, timesteps)
-        context = self.text_encoder(tokens).last_hidden_state
         velocity = self.unet(torch.cat([noised, depth], dim=1), timesteps, context).sample
         kept = self.scheduler.alphas_cumprod[timesteps][:, None, None, None, None]
         return kept.sqrt() * noised - (1 - kept).sqrt() * velocity

@@ -107,6 +107,8 @@ def _stage(
             raise InputError("--model", "a model with a camera (`train camera`)", str(model))
         return SketcherStage(config, data, model, start)
     assert isinstance(config, ImageConfig | RefinerConfig | VideoConfig)
+    if isinstance(config, RefinerConfig) and config.sketched and not (model / "sketcher").is_dir():
+        raise InputError("--model", "a model with a sketcher (`train sketcher`)", str(model))
     for done, total in prepare_latents(config, data, model):
         yield Preparing("encoding", done, total)
     if isinstance(config, RefinerConfig):
