@@ -145,11 +145,9 @@ class Covering(nn.Module):
 
         The albedo is in [-1, 1] or a little beyond.
         """
-        first, *others = (_waved(waves, points).to(asked.dtype) for waves in self.waves)
-        product = first
+        patterns, *others = (_waved(waves, points).to(asked.dtype) for waves in self.waves)
         for mix, factor in zip(self.mix, others, strict=True):
-            product = mix(product) * factor
-        patterns = product
+            patterns = mix(patterns) * factor
         for bend in (self.edges, self.patterns):
             patterns = torch.tanh(_EDGE * bend(patterns))
         covered: Tensor = self.albedo(patterns * asked)
