@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn.functional import silu
 
 from makeyourvideo.models.dense import FeedForward, Linear, in_slices
-from makeyourvideo.models.spatial import zeroed
+from makeyourvideo.models.spatial import Convolution, zeroed
+from makeyourvideo.models.winograd import convolve_frames, pays
 
 
 class TemporalLayer(nn.Module):
@@ -57,6 +58,9 @@ class FramesGroupNorm(nn.GroupNorm):
         return channels_first(pixels_first(normed).reshape(frames, height, width, -1))
 
 
+_LEAST_FRAMES = 4
+"""Of fewer frames tiles of four would be mostly wasted."""
+
 CONVOLUTION_WIDENING = 3
 """What a convolution holds at once: its slice, that padded, and the result."""
 
@@ -75,15 +79,17 @@ class FramesConv(nn.Conv2d):
         return channels_first(convolved.reshape(frames, height, width, channels))
 
     def _convolve(self, clips: Tensor) -> Tensor:
+        if self.bias is not None and clips.shape[1] >= _LEAST_FRAMES and pays(clips, self.weight):
+            return convolve_frames(clips, self.weight, self.bias)
         padded = torch.cat([clips[:, :1], clips, clips[:, -1:]], dim=1)
         return pixels_first(super().forward(channels_first(padded)))
 
 
-class PixelsConv(nn.Conv2d):
+class PixelsConv(Convolution):
     """Convolution with a kernel of (1, 3, 3) over (frames, height, width), zero-padded."""
 
     def __init__(self, channels: int) -> None:
-        super().__init__(channels, channels, 3, padding=1)
+        super().__init__(channels, channels)
 
     def forward(  # type: ignore[override]
         self,
