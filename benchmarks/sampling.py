@@ -58,13 +58,14 @@ def grid(given: argparse.Namespace) -> Curves:
 
 
 def baseline(pipe: MakeYourVideoPipeline, steps: int, another: int = 0) -> System:
-    """DDIM with guidance everywhere and two separate branches."""
+    """DDIM from noise alone, with guidance everywhere and two separate branches."""
     system = generated(
         pipe,
         scheduler="DDIMScheduler",
         num_inference_steps=steps,
         timestep_spacing="trailing",
         guidance_interval=(0.0, 1.0),
+        sketch_share=0.0,
         eta=0.0,
     )
 

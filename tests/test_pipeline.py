@@ -93,7 +93,7 @@ def test_without_guidance_there_is_no_unconditional_branch(
     spy = Spy(pipe)
     output = pipe("a red ball", depth, guidance_scale=1.0, negative_prompt="a floor")
     assert {len(sample) for sample, _, _ in spy.calls} == {1}
-    assert output.notes == ["the negative prompt has no effect at a guidance scale of 1 or less"]
+    assert output.notes == ["the negative prompt has no effect, because no step is guided"]
 
 
 def test_the_depth_enters_folded_after_the_latents(pipe: MakeYourVideoPipeline) -> None:

@@ -78,7 +78,10 @@ def test_outside_the_interval_only_the_conditional_branch_is_evaluated(
     plain = pipe("a ball", depth, guidance_scale=1.0, generator=seeded(0), **asked)
     assert batches == [1] * 6
     assert torch.equal(unlike.frames, plain.frames)
-    assert unlike.notes == ["nothing is guided, because no step lies from 0.1 to 0.2 of the schedule"]
+    assert unlike.notes == [
+        "nothing is guided, because no step lies from 0.1 to 0.2 of the schedule",
+        "the negative prompt has no effect, because no step is guided",
+    ]
 
 
 def test_an_interval_without_guidance_is_said_to_have_no_effect(
@@ -126,15 +129,28 @@ def test_a_model_folder_may_carry_the_interval(
     assert skeleton.plan("a", depth, "", Options(guidance_interval=(0, 1))).branches == (2, 2, 2)
 
 
-@pytest.mark.parametrize(("quality", "most"), [("draft", 3), ("standard", 10), ("best", 100)])
+@pytest.mark.parametrize(
+    ("quality", "most", "most_after_a_sketch"), [("draft", 3, 0), ("standard", 13, 1), ("best", 56, 4)]
+)
 def test_a_preset_takes_no_more_branches_than_its_name_allows(
-    pipe: MakeYourVideoPipeline, depth: DepthVideo, quality: Quality, most: int
+    pipe: MakeYourVideoPipeline, depth: DepthVideo, quality: Quality, most: int, most_after_a_sketch: int
 ) -> None:
     bundled = MakeYourVideoPipeline.without_weights(BUNDLED_MODEL)
-    for own in (pipe, bundled):
+    for own, allowed in ((pipe, most), (bundled, most_after_a_sketch)):
         plan = own.plan("a", depth, "", Options(quality=quality))
-        assert plan.guided == (quality != "draft")
-        assert plan.branch_evaluations <= most
+        assert plan.guided == (quality != "draft" and own is pipe)
+        assert plan.branch_evaluations <= allowed
+
+
+def test_guidance_that_is_asked_for_where_all_is_sketched_is_said_to_be_none(depth: DepthVideo) -> None:
+    bundled = MakeYourVideoPipeline.without_weights(BUNDLED_MODEL)
+    said = "nothing is guided, because all steps from 0 to 0.85 of the schedule are sketched"
+    assert said in bundled.plan("a", depth, "", Options(guidance_scale=5.0)).notes
+    assert said not in bundled.plan("a", depth, "", Options()).notes
+    assert said not in bundled.plan("a", depth, "", Options(guidance_scale=5.0, sketch_share=0.5)).notes
+    unheard = "the negative prompt has no effect, because no step is guided"
+    assert unheard in bundled.plan("a", depth, "a floor", Options()).notes
+    assert unheard not in bundled.plan("a", depth, "a floor", Options(sketch_share=0.5)).notes
 
 
 def test_the_documented_rows_are_the_presets(depth: DepthVideo) -> None:

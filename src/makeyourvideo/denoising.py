@@ -283,8 +283,14 @@ class DenoisingPipeline(DiffusionPipeline):
         return create_sampler(plan.scheduler, self.scheduler.config, *asked)
 
     def _noise(self, plan: Plan, keys: Sequence[int], frames: range) -> Tensor:
+        """Noise of some frames; the more is sketched before it counts, the more of it all have in common.
+
+        What is drawn from noise has to differ from frame to frame as things move. A sketch does so by itself:
+        noise of its own in every frame would only make it flicker.
+        """
         shape = (self.vae.config.latent_channels, *self._latent_size(plan.framing))
-        return frames_noise(shape, keys, frames).to(self.unet.device)
+        common = 1 - (1 - plan.sketch_share) ** 2
+        return frames_noise(shape, keys, frames, common).to(self.unet.device)
 
     @torch.no_grad()
     def encode_prompt(self, prompts: Sequence[str]) -> Tensor:

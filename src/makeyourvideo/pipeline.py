@@ -272,8 +272,8 @@ class MakeYourVideoPipeline(DenoisingPipeline):
         if options.sketch_share and not can_sketch:
             why = "the depth is not followed everywhere" if has_sketcher else "the model has no sketcher"
             notes.append(f"nothing is sketched, because {why}")
-        if negative_prompt and sampling["guidance_scale"] <= 1:
-            notes.append("the negative prompt has no effect at a guidance scale of 1 or less")
+        if negative_prompt and 2 not in sampling["branches"]:
+            notes.append("the negative prompt has no effect, because no step is guided")
         has_refiner = self.refiner is not None
         refine = has_refiner and options.with_preset().refine is not False
         if options.refine and not has_refiner:

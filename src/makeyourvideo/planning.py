@@ -139,10 +139,14 @@ def plan_sampling(
     is_inside = [is_guided(timestep, tuple(interval), trained) for timestep in timesteps]
     is_answered = [is_sketched(timestep, share, trained) for timestep in timesteps]
     is_used = guidance_scale > 1  # below, the unconditional branch would change nothing or the wrong way
+    branches = tuple(
+        0 if answered else 1 + (is_used and inside)
+        for answered, inside in zip(is_answered, is_inside, strict=True)
+    )
     where = "from {:g} to {:g} of the schedule".format(*interval)
     notes = []
     if options.quality is not None:
-        guidance = f"guided {where}" if is_used else "not guided"
+        guidance = f"guided {where}" if 2 in branches else "not guided"
         refined = "" if asked.refine else ", not refined"
         begun = f"sketched up to {share:g} of the schedule, " if share else ""
         notes.append(f"{options.quality} quality: {name}, {steps} steps, {begun}{guidance}{refined}")
@@ -152,6 +156,8 @@ def plan_sampling(
         notes.append("the guidance interval has no effect at a guidance scale of 1 or less")
     if is_used and not any(is_inside):
         notes.append(f"nothing is guided, because no step lies {where}")
+    elif is_used and 2 not in branches and (options.guidance_scale or options.guidance_interval):
+        notes.append(f"nothing is guided, because all steps {where} are sketched")
     sampling = {
         "scheduler": name,
         "num_inference_steps": steps,
@@ -160,10 +166,7 @@ def plan_sampling(
         "guidance_interval": tuple(interval),
         "eta": eta,
         "sketch_share": share,
-        "branches": tuple(
-            0 if answered else 1 + (is_used and inside)
-            for answered, inside in zip(is_answered, is_inside, strict=True)
-        ),
+        "branches": branches,
     }
     return sampling, notes
 

@@ -28,6 +28,6 @@ class Preset:
 
 PRESETS: Mapping[Quality, Preset] = {
     "draft": Preset(3, (0.0, 1.0), guidance_scale=1.0, refine=False),  # a branch a step
-    "standard": Preset(5, (0.0, 1.0)),  # two
-    "best": Preset(30, (0.0, 1.0)),  # likewise
+    "standard": Preset(7, (0.0, 0.85)),  # two, but for the last
+    "best": Preset(30, (0.0, 0.85)),  # two, but for the last four
 }

@@ -162,6 +162,16 @@ def test_the_network_is_asked_where_the_sketch_ends(pipe: MakeYourVideoPipeline,
     assert alike < 0.1 * unlike  # no noise is left in it, but for what the schedule ends with
 
 
+def test_what_noises_a_sketch_is_alike_in_all_frames(pipe: MakeYourVideoPipeline, depth: DepthVideo) -> None:
+    noise = {}
+    for share in (0.0, 0.5, 1.0):
+        plan = pipe.plan("a ball", depth, "", Options(sketch_share=share))
+        noise[share] = pipe._noise(plan, [5], range(2))
+    assert torch.equal(noise[1.0][:, :, 0], noise[1.0][:, :, 1])
+    changes = [(some[:, :, 1] - some[:, :, 0]).std() for some in noise.values()]
+    assert 0.3 * changes[0] < changes[1] < 0.7 * changes[0]  # half of it: a quarter of the variance
+
+
 def test_a_few_frames_at_a_time_make_the_same_sketch(pipe: MakeYourVideoPipeline, depth: DepthVideo) -> None:
     latents = []
     for thrift in (Thrift(decoded_frames=4), Thrift(decoded_frames=1)):

@@ -8,10 +8,15 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from makeyourvideo.models import winograd
 from makeyourvideo.models.spatial import Convolution
-from makeyourvideo.models.temporal import FramesConv
+from makeyourvideo.models.temporal import FramesConv, PixelsConv
 
 TOLERANCE = 3e-5
 """Of the result's standard deviation; the library's own convolutions are off by 1e-5 to 2e-5."""
+
+
+@pytest.fixture(autouse=True)
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(winograd, "_FAST", True)  # whatever processor this is
 
 
 def pictures(count: int, channels: int, height: int, width: int) -> Tensor:
@@ -52,12 +57,26 @@ def test_frames(num_frames: int) -> None:
     assert_near(conv(hidden, num_frames, 2**25), torch.cat(exact))
 
 
+@pytest.mark.parametrize("layer", [Convolution(320, 256), FramesConv(512), PixelsConv(256)])
 @torch.no_grad()
-def test_in_blocks_it_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    conv, hidden = Convolution(320, 256), pictures(5, 320, 16, 16)
-    whole = conv(hidden)
+def test_in_blocks_it_is_the_same(layer: nn.Conv2d, monkeypatch: pytest.MonkeyPatch) -> None:
+    hidden = pictures(5, layer.in_channels, 16, 16)
+    more = () if type(layer) is Convolution else (5, 2**30)
+    whole = layer(hidden, *more)
     monkeypatch.setattr(winograd, "_BLOCK_BYTES", 2**19)
-    torch.testing.assert_close(conv(hidden), whole, rtol=0, atol=1e-5)
+    torch.testing.assert_close(layer(hidden, *more), whole, rtol=0, atol=1e-5)
+    with torch.device("meta"):  # which is how memory is estimated
+        shadow = type(layer)(*([layer.in_channels] if more else [layer.in_channels, layer.out_channels]))
+    assert shadow(hidden.to("meta"), *more).stride() == whole.stride()
+
+
+@torch.no_grad()
+def test_it_compiles_for_sizes_that_change() -> None:
+    conv = Convolution(256, 256)
+    compiled = torch.compile(conv, backend="aot_eager", dynamic=True)
+    for side in (32, 16, 8):
+        hidden = pictures(4, 256, side, side)
+        torch.testing.assert_close(compiled(hidden), conv(hidden), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize(

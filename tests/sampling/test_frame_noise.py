@@ -26,6 +26,19 @@ def test_noise_is_normal_and_no_two_frames_or_samples_share_it() -> None:
     assert np.abs(correlations).max() < 0.2
 
 
+def test_frames_have_as_much_of_their_noise_in_common_as_asked() -> None:
+    noise = frames_noise((8, 32, 32), [0, 1], range(10), common=0.75)
+    frames = noise.transpose(1, 2).reshape(20, -1)
+    assert (frames.std(dim=1) - 1).abs().max() < 0.03
+    correlations = torch.corrcoef(frames)
+    within, across = correlations[:10, :10].fill_diagonal_(0.75), correlations[:10, 10:]
+    assert (within - 0.75).abs().max() < 0.05
+    assert across.abs().max() < 0.05
+    assert torch.equal(frames_noise((8, 32, 32), [0, 1], range(4, 7), common=0.75), noise[:, :, 4:7])
+    still = frames_noise((8, 32, 32), [0], range(3), common=1.0)
+    assert torch.equal(still[:, :, 0], still[:, :, 2])
+
+
 def test_a_seed_says_it_all_and_a_generator_that_was_used_goes_on() -> None:
     assert draw_key(seeded(3)) == draw_key(seeded(3)) != draw_key(seeded(4))
     used = seeded(3)

@@ -5,7 +5,7 @@ A tile of outputs is, over channels, a sum of products of the inputs under it wi
 2x2 in place of 36, 6 for 4 frames in place of 12. Where many channels make products dear, that pays.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,15 +13,17 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+_FAST = torch.backends.cpu.get_cpu_capability() == "AVX2"
+"""Where it was measured; with wider instructions MKL's products may be slower than oneDNN's convolutions."""
 _LEAST_PIXELS = 256
-"""With fewer in all frames, the taps' transform costs what the products save."""
+"""With fewer in all frames at once, the taps' transform costs what the products save."""
 _LEAST_CHANNELS = {3: 128, 1: 256}
 """With fewer, as the parallel sum of those that enter and leave, the inputs' and outputs' transforms do; for
 kernels of so many columns."""
 _LARGE = 32
 """Side of a map from which tiles are the larger ones, whose taps take more to transform."""
 _BLOCK_BYTES = 2**24
-"""What is transformed at once: so much stays in the cache."""
+"""Roughly what is transformed, and multiplied by, at once."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,8 @@ class Filtering:
 
 
 _TWO, _FOUR = Filtering.at(0, 1, -1), Filtering.at(0, 0.75, -0.75, 1.5, -1.5)
-"""For two outputs and for four. These points round no more than sums of products do; 0, 1, -1, 2 and -2, the
-usual ones, four times as much."""
+"""For two outputs and for four. With these points normally distributed inputs are rounded as by the library;
+with 0, 1, -1, 2 and -2, the usual ones, four times as much."""
 _TWO_BY_TWO, _FOUR_BY_FOUR = _TWO.along_two(), _FOUR.along_two()
 
 
@@ -68,7 +70,8 @@ def pays(inputs: Tensor, weight: Tensor) -> bool:
     """Say whether that is the faster way for `inputs`, by `weight`, `(outputs, channels, 3, 3 or 1)`."""
     leaving, entering, _, columns = weight.shape
     return (
-        inputs.device.type in ("cpu", "meta")  # other devices' libraries do so themselves
+        _FAST
+        and inputs.device.type in ("cpu", "meta")  # other devices' libraries do so themselves
         and inputs.dtype == weight.dtype == torch.float32
         and not torch.is_grad_enabled()
         and not torch.is_autocast_enabled("cpu")
@@ -97,9 +100,9 @@ def convolve_pixels(pictures: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         windows = pad(some, (0, 0, 1, 1, 1, 1)).unfold(1, reach, side).unfold(2, reach, side)
         return windows.permute(4, 5, 0, 1, 2, 3).reshape(reach**2, -1, channels)
 
-    size = max(1, _BLOCK_BYTES * side**2 // (reach**2 * pictures[0].nbytes))
+    size = max(1, _BLOCK_BYTES * side**2 // (reach**2 * _bytes(pictures[0])))
     convolved = pictures.new_empty(*pictures.shape[:3], outputs)
-    found = _filtered([tiled(some) for some in pictures.split(size)], weight, filtering)
+    found = _filtered(map(tiled, pictures.split(size)), weight, filtering)
     for into, part in zip(convolved.split(size), found, strict=True):
         laid = part.view(side, side, -1, *tiles, outputs).permute(2, 3, 0, 4, 1, 5)
         into.view_as(laid).copy_(laid)
@@ -125,28 +128,32 @@ def convolve_frames(clips: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     def tiled(some: Tensor) -> Tensor:
         return some.unfold(1, 6, 4).permute(4, 0, 1, 2, 3).reshape(6, -1, channels)
 
-    size = max(1, _BLOCK_BYTES // (6 * tiles * clips[:, 0, 0].nbytes))
+    size = max(1, _BLOCK_BYTES // (6 * tiles * _bytes(clips[:, 0, 0])))
     convolved = clips.new_empty(batch, tiles, 4, positions, outputs)
-    found = _filtered([tiled(some) for some in padded.split(size, dim=2)], weight, _FOUR)
+    found = _filtered(map(tiled, padded.split(size, dim=2)), weight, _FOUR)
     for into, part in zip(convolved.split(size, dim=3), found, strict=True):
         into.copy_(part.view(4, batch, tiles, -1, outputs).permute(1, 2, 0, 3, 4))
     return convolved.flatten(1, 2)[:, :frames].add_(bias)
 
 
-def _filtered(tiles: Sequence[Tensor], weight: Tensor, filtering: Filtering) -> list[Tensor]:
+def _filtered(tiles: Iterable[Tensor], weight: Tensor, filtering: Filtering) -> list[Tensor]:
     """Map each `(inputs of a tile, n, channels)` to `(outputs of a tile, n, outputs)`.
 
-    Of the taps, too, no more is transformed at once than stays in the cache.
+    Transformed inputs are held all at once, transformed taps in blocks: there are more of them.
     """
     seen = [_transformed(filtering.inputs, some) for some in tiles]
     taps = weight.permute(2, 3, 0, 1).flatten(0, 1)
-    parts = -(-len(filtering.inputs) * taps[0].nbytes // _BLOCK_BYTES)
-    found: list[list[Tensor]] = [[] for _ in tiles]
+    parts = -(-len(filtering.inputs) * _bytes(taps[0]) // _BLOCK_BYTES)
+    found: list[list[Tensor]] = [[] for _ in seen]
     for some in taps.chunk(parts, dim=1):
         multiplied = _transformed(filtering.taps, some).transpose(1, 2)
         for part, into in zip(seen, found, strict=True):
             into.append(_transformed(filtering.outputs, torch.bmm(part, multiplied)))
     return [torch.cat(some, dim=2) for some in found]
+
+
+def _bytes(part: Tensor) -> int:
+    return part.numel() * part.element_size()  # `nbytes` does not go through torch.compile
 
 
 def _transformed(matrix: Tensor, tiles: Tensor) -> Tensor:

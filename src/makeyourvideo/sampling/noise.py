@@ -38,11 +38,13 @@ def draw_key(generator: torch.Generator) -> int:
 
 def drawn_direction(key: int) -> tuple[float, float]:
     """A direction in the plane, as a unit vector, that a sample's key decides."""
-    turn = np.random.default_rng((key, 0, 1)).uniform(0, 2 * np.pi)  # (key, frame) is the noise's
+    turn = np.random.default_rng((key, 0, 1)).uniform(0, 2 * np.pi)  # others are the noise's
     return float(np.cos(turn)), float(np.sin(turn))
 
 
-def frames_noise(shape: Sequence[int], keys: Sequence[int], frames: Sequence[int]) -> Tensor:
+def frames_noise(
+    shape: Sequence[int], keys: Sequence[int], frames: Sequence[int], common: float = 0.0
+) -> Tensor:
     """Unit normal noise in which each frame's is a pure function of its sample's key and its own number.
 
     So a longer video begins with the noise of a shorter one, and a window of it has the noise of the whole.
@@ -52,15 +54,20 @@ def frames_noise(shape: Sequence[int], keys: Sequence[int], frames: Sequence[int
         shape: channels, height and width.
         keys: one for each sample, from `draw_key`.
         frames: the numbers of the frames.
+        common: share of its variance that is the same in all frames of a sample.
 
     Returns:
         `(len(keys), channels, len(frames), height, width)`.
     """
 
-    def frame_noise(key: int, frame: int) -> Tensor:
-        return torch.from_numpy(np.random.default_rng((key, frame)).standard_normal(shape, np.float32))
+    def normal(*seed: int) -> Tensor:
+        return torch.from_numpy(np.random.default_rng(seed).standard_normal(shape, np.float32))
 
-    return torch.stack([torch.stack([frame_noise(key, frame) for frame in frames], 1) for key in keys])
+    own = torch.stack([torch.stack([normal(key, frame) for frame in frames], 1) for key in keys])
+    if not common:
+        return own
+    shared = torch.stack([normal(key, 0, 2) for key in keys])[:, :, None]
+    return common**0.5 * shared + (1 - common) ** 0.5 * own
 
 
 def window_generator(key: int, window: int) -> torch.Generator:
