@@ -62,7 +62,7 @@ _LEAST_FRAMES = 4
 """Of fewer frames tiles of four would be mostly wasted."""
 
 CONVOLUTION_WIDENING = 3
-"""What a convolution holds at once: its slice, that padded, and the result."""
+"""What a convolution holds at once: its slice, that padded, and the result; more where it is filtered."""
 
 
 class FramesConv(nn.Conv2d):
