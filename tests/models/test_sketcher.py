@@ -103,6 +103,35 @@ def test_patterns_may_have_edges_as_sharp_as_they_like() -> None:
     assert covered.max() > 0.9
 
 
+@torch.no_grad()
+def test_points_are_covered_alike_however_many_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    covering = Covering(8, patterns=5, width=32)
+    asked, points = torch.randn(2, 5, 6, 7), torch.randn(2, 3, 6, 7)
+    whole = covering(asked, points)
+    assert whole.shape == (2, 3, 6, 7)
+    monkeypatch.setattr("makeyourvideo.models.sketcher._POINTS", 11)
+    torch.testing.assert_close(covering(asked, points), whole)
+    one = covering(asked[1:, :, 2:3, 3:4], points[1:, :, 2:3, 3:4])
+    torch.testing.assert_close(one, whole[1:, :, 2:3, 3:4])
+
+
+@torch.no_grad()
+def test_what_covers_may_be_the_same_everywhere() -> None:
+    covering = Covering(8, patterns=5, width=32)
+    asked, points = torch.randn(2, 5, 1, 1), torch.randn(2, 3, 6, 7)
+    torch.testing.assert_close(covering(asked, points), covering(asked.expand(2, 5, 6, 7), points))
+
+
+def test_far_points_are_waved_in_their_own_precision() -> None:
+    covering = Covering(8, patterns=5, width=32)
+    points = torch.randn(1, 3, 4, 4) + 100
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        nearly = covering(torch.ones(1, 5, 1, 1), points)
+    with torch.no_grad():
+        exactly = covering(torch.ones(1, 5, 1, 1), points)
+    torch.testing.assert_close(nearly.float(), exactly, atol=0.1, rtol=0)
+
+
 def test_half_of_the_waves_run_along_axes_and_diagonals() -> None:
     for waves in Covering(8, dimensions=3, width=96).waves:
         assert isinstance(waves, torch.nn.Conv2d)

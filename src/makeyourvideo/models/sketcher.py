@@ -6,12 +6,14 @@ cube. The sketcher sees no noise. What it paints is what the denoising begins wi
 makes anew in every frame stay put where they are a matter of where on its object a point lies.
 """
 
+from contextlib import nullcontext
+
 import torch
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from einops import rearrange
 from torch import Tensor, nn
-from torch.nn.functional import gelu, interpolate, normalize, pad, pixel_shuffle, relu
+from torch.nn.functional import gelu, interpolate, linear, normalize, pad, pixel_shuffle, relu
 
 from makeyourvideo.models.camera import turned
 from makeyourvideo.models.dense import Linear
@@ -32,6 +34,8 @@ _WAVE_NUMBERS = (0.9, 4.0)
 """Logarithms of the least and largest wave number to begin with, in radians a unit or metre."""
 _PACE = 30.0
 """What waves are multiplied by, so that their numbers can be learnt as fast as everything else."""
+_POINTS = 4096
+"""How many points are covered at once: what is computed on the way, then, stays in the cache."""
 _EDGE = 3.0
 """How steeply patterns go from one side of an edge to the other."""
 
@@ -143,15 +147,31 @@ class Covering(nn.Module):
     def forward(self, asked: Tensor, points: Tensor) -> Tensor:
         """Cover: how much there is of each pattern, `b p h w`, and points, `b d h w`, to albedo, `b 3 h w`.
 
-        The albedo is in [-1, 1] or a little beyond.
+        There may be as much of each everywhere, `b p 1 1`. The albedo is in [-1, 1] or a little beyond.
         """
+        height, width = points.shape[2:]
+        rows = (_rows(part.expand(-1, -1, height, width)).split(_POINTS) for part in (asked, points))
+        covered = torch.cat([self._covered(*part) for part in zip(*rows, strict=True)])
+        return rearrange(covered, "(b h w) c -> b c h w", h=height, w=width)
+
+    def _covered(self, asked: Tensor, points: Tensor) -> Tensor:
+        """The same for `n p` and `n d`, to `n 3`."""
         patterns, *others = (_waved(waves, points).to(asked.dtype) for waves in self.waves)
         for mix, factor in zip(self.mix, others, strict=True):
-            patterns = mix(patterns) * factor
+            patterns = _each(mix, patterns) * factor
         for bend in (self.edges, self.patterns):
-            patterns = torch.tanh(_EDGE * bend(patterns))
-        covered: Tensor = self.albedo(patterns * asked)
-        return covered
+            patterns = torch.tanh(_EDGE * _each(bend, patterns))
+        return _each(self.albedo, patterns * asked)
+
+
+def _rows(pictures: Tensor) -> Tensor:
+    return rearrange(pictures, "b c h w -> (b h w) c")
+
+
+def _each(layer: nn.Module, rows: Tensor) -> Tensor:
+    """A convolution of one pixel, for pixels in rows."""
+    weight, bias = layer.parameters()
+    return linear(rows, weight.flatten(1), bias)
 
 
 def _doubled(part: Tensor) -> Tensor:
@@ -161,10 +181,9 @@ def _doubled(part: Tensor) -> Tensor:
 def _waved(waves: nn.Module, points: Tensor) -> Tensor:
     """Sines over points, in their precision: far points are many waves off, which half precision loses."""
     weight, bias = (part.to(points.dtype) * _PACE for part in waves.parameters())
-    phase = bias[:, None, None]
-    for axis, value in enumerate(points.split(1, dim=1)):
-        phase = phase + weight[:, axis] * value
-    return torch.sin(phase)
+    device = points.device.type
+    with torch.autocast(device, enabled=False) if torch.amp.is_autocast_available(device) else nullcontext():
+        return torch.sin(linear(points, weight.flatten(1), bias))
 
 
 class Sketcher(ModelMixin, ConfigMixin):
