@@ -24,6 +24,8 @@ _LARGE = 32
 """Side of a map from which tiles are the larger ones, whose taps take more to transform."""
 _BLOCK_BYTES = 2**24
 """Roughly what is transformed, and multiplied by, at once."""
+_STEP = 32
+"""Blocks of taps are as many outputs wide, or a multiple: others leave vectors half empty."""
 
 
 @dataclass(frozen=True)
@@ -143,9 +145,9 @@ def _filtered(tiles: Iterable[Tensor], weight: Tensor, filtering: Filtering) -> 
     """
     seen = [_transformed(filtering.inputs, some) for some in tiles]
     taps = weight.permute(2, 3, 0, 1).flatten(0, 1)
-    parts = -(-len(filtering.inputs) * _bytes(taps[0]) // _BLOCK_BYTES)
+    width = _BLOCK_BYTES // (len(filtering.inputs) * _bytes(taps[0, 0]))
     found: list[list[Tensor]] = [[] for _ in seen]
-    for some in taps.chunk(parts, dim=1):
+    for some in taps.split(max(width // _STEP, 1) * _STEP, dim=1):
         multiplied = _transformed(filtering.taps, some).transpose(1, 2)
         for part, into in zip(seen, found, strict=True):
             into.append(_transformed(filtering.outputs, torch.bmm(part, multiplied)))
