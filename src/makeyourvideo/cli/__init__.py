@@ -47,6 +47,8 @@ def main() -> None:
         if stop.code in (130, 143):
             print("makeyourvideo: interrupted; nothing half-written", file=sys.stderr)
         sys.exit(1 if stop.code == 2 else stop.code)
+    finally:
+        gc.freeze()  # the same for the end, when all goes at once: there looking takes a second
 
 
 from makeyourvideo.cli import (  # noqa: E402  (they register themselves)
