@@ -94,3 +94,13 @@ import torch
 print(sum(generation["collections"] for generation in gc.get_stats()) - before)
 """
     assert int(python(code, "--version").splitlines()[-1]) < 20
+
+
+def test_the_end_does_not_look_through_what_goes_anyway() -> None:
+    code = """
+import atexit, gc
+from makeyourvideo.cli import main
+atexit.register(lambda: print(gc.get_count()[0] < gc.get_freeze_count()))
+main()
+"""
+    assert python(code, "--version").splitlines()[-1] == "True"

@@ -62,18 +62,19 @@ def test_ablations_and_long_clips_have_tables_of_their_own(suite, experts, tmp_p
     shutil.copytree(model_folder, unmasked)
     config = json.loads((unmasked / "unet" / "config.json").read_text())
     (unmasked / "unet" / "config.json").write_text(json.dumps({**config, "causal": False}))
-    asked = replace(suite, ablations={"no causal mask": unmasked}, ablation_scenes=1, long_scenes=1)
+    ablations = {"twin": model_folder, "no causal mask": unmasked}
+    asked = replace(suite, ablations=ablations, ablation_scenes=1, long_scenes=1)
     scores = finish(asked, tmp_path / "report", experts)
     tables = read_tables(tmp_path / "report")
     assert list(tables) == ["held-out scenes", "ablations", "64 frames", "128 frames"]
-    assert list(tables["ablations"]) == [*SYSTEMS[2:], "text only", "depth only", "no causal mask"]
+    assert list(tables["ablations"]) == [*SYSTEMS[2:], "text only", "depth only", *ablations]
     assert list(tables["128 frames"]) == [
         f"{name}, {window} 16"
-        for name in ("ground truth", "model", "no causal mask")
+        for name in ("ground truth", "model", *ablations)
         for window in ("first", "last")
     ]
     names = [(score.system, score.num_frames, score.start) for score in scores]
-    assert len(names) == len(set(names)) == 4 + 3 + 2 * 6  # the model's clips are made once for both tables
+    assert len(names) == len(set(names)) == 4 + 4 + 2 * 8  # the model's clips are made once for both tables
     made = {score.name: np.load(tmp_path / "report" / "features" / f"{score.name}.npy") for score in scores}
     model, *others = (
         made[f"000-{name}-16-0"] for name in ("model", "text-only", "depth-only", "no-causal-mask")

@@ -78,15 +78,14 @@ def suite_parts(
 
     Args:
         pipe: the model.
-        ablations: models trained without one of its parts. Those without the causal mask are asked for long
-            clips, too.
+        ablations: models trained without one of its parts, and what they are to be compared with.
         scenes: of the first table.
         ablation_scenes: of the ablations, among which the model without depth (at strength 0) and the model
             without text (an empty prompt) always are.
         long_scenes: of 64 frames, and of 128.
     """
     model, still = generated(pipe), generated(pipe, temporal=False)
-    unmasked = {name: other for name, other in ablations.items() if not other.unet.config.causal}
+    others = {name: generated(other) for name, other in ablations.items()}
     truth: dict[str, System] = {GROUND_TRUTH: lambda clip, _prompt, _seed: clip.frames}
     off = {"temporal layers off": still}
     parts = [
@@ -98,17 +97,12 @@ def suite_parts(
             {MODEL: model}
             | off
             | {"text only": generated(pipe, depth_strength=0), "depth only": generated(pipe, text=False)}
-            | {name: generated(other) for name, other in ablations.items()},
+            | others,
             ablation_scenes,
         ),
     ]
     parts += [
-        Part(
-            f"{num_frames} frames",
-            truth | {MODEL: model} | {name: generated(other) for name, other in unmasked.items()},
-            long_scenes,
-            num_frames,
-        )
+        Part(f"{num_frames} frames", truth | {MODEL: model} | others, long_scenes, num_frames)
         for num_frames in (64, 128)
     ]
     return [part for part in parts if part.scenes]
