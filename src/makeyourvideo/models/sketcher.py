@@ -34,7 +34,7 @@ _WAVE_NUMBERS = (0.9, 4.0)
 """Logarithms of the least and largest wave number to begin with, in radians a unit or metre."""
 _PACE = 30.0
 """What waves are multiplied by, so that their numbers can be learnt as fast as everything else."""
-_POINTS = 4096
+_POINTS = 8192
 """How many points are covered at once: what is computed on the way, then, stays in the cache."""
 _EDGE = 3.0
 """How steeply patterns go from one side of an edge to the other."""
