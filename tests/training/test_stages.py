@@ -283,11 +283,25 @@ def test_every_config_of_the_project_is_valid(path):
 def test_ablations_differ_from_ours_in_what_they_leave_out_alone():
     ours, *others = (
         read_config(CONFIGS / "ablations" / f"{name}.yaml", "video").model_dump()
-        for name in ("ours", "no_causal_mask", "no_temporal_convolution")
+        for name in ("ours", "no_causal_mask", "no_temporal_convolution", "no_temporal_modules")
     )
-    left_out = [{"causal": False}, {"temporal_convolution": False}]
-    for other, unet in zip(others, left_out, strict=True):
-        assert other == {**ours, "unet": unet}
+    left_out = [{"unet": {"causal": False}}, {"unet": {"temporal_convolution": False}}, {"steps": 0}]
+    for other, changed in zip(others, left_out, strict=True):
+        assert other == {**ours, **changed}
+
+
+def test_temporal_layers_that_were_never_trained_change_nothing(trained, write_config, tmp_path):
+    before = trained / "image" / "model"
+    for _ in run_stage("video", write_config("video", steps=0), tmp_path, trained / "data", before):
+        pass
+    asked = torch.randn(1, 68, 4, 4, 4), torch.tensor([10]), torch.randn(1, 40, 32)
+    with torch.no_grad():
+        one, other = (
+            VideoUNet.from_pretrained(model / "unet").eval()(*asked).sample
+            for model in (before, tmp_path / "model")
+        )
+    torch.testing.assert_close(one, other)
+    assert not (tmp_path / "loss.png").exists()
 
 
 def test_a_bundle_holds_the_same_weights_in_half_precision(trained, tmp_path):

@@ -7,10 +7,12 @@ import numpy as np
 
 
 def plot_log(log: Path, picture: Path) -> None:
-    """Plot the smoothed loss of `log.jsonl` over steps into a PNG."""
+    """Plot the smoothed loss of `log.jsonl` over steps into a PNG, if there were any."""
     from matplotlib.figure import Figure
 
     entries = [json.loads(line) for line in log.read_text().splitlines()]
+    if not entries:
+        return
     losses = np.array([entry["loss"] for entry in entries])
     width = max(len(losses) // 100, 1)
     smooth = np.convolve(losses, np.ones(width) / width, mode="valid")
