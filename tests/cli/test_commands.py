@@ -318,7 +318,7 @@ def test_a_stopped_command_says_how_to_go_on_and_does(
     folder = depth_file.parent
     arguments = ["--steps", 40, "--threads", 1, "--stream", "--window", 2, "-o", "out.mp4"]
     process = started([*generate, *arguments], folder)
-    while process.poll() is None and not list(folder.glob(".out.mp4.resume/answers-0-1/*")):
+    while process.poll() is None and not list(folder.glob(".out.mp4.resume/answers-0-1/[!.]*")):
         time.sleep(0.05)
     process.send_signal(sent)
     _, errors = process.communicate(timeout=60)
