@@ -1,9 +1,11 @@
 """Dense layers that run another way than the library's give what the library's give."""
 
+import pytest
 import torch
 from diffusers.models.attention import FeedForward as LibraryFeedForward
 from torch import nn
 
+from makeyourvideo.models import dense
 from makeyourvideo.models.dense import FeedForward, Linear, in_slices, slice_size
 
 
@@ -17,6 +19,25 @@ def test_a_linear_layer_and_its_gradients_are_the_librarys() -> None:
     torch.testing.assert_close(ours(tokens), theirs(tokens))
     torch.testing.assert_close(ours.weight.grad, theirs.weight.grad)
     torch.testing.assert_close(ours.bias.grad, theirs.bias.grad)
+
+
+def test_long_sums_go_where_they_are_fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    long, short = Linear(4096, 3), Linear(4095, 3)
+    expected = [nn.functional.linear(torch.ones(5, layer.in_features), layer.weight, layer.bias)
+                for layer in (long, short)]  # fmt: skip
+    convolved: list[int] = []
+
+    def counted(rows: torch.Tensor, *others: torch.Tensor) -> torch.Tensor:
+        convolved.append(rows.shape[1])
+        return nn.functional.conv2d(rows, *others)
+
+    monkeypatch.setattr(dense, "conv2d", counted)
+    for mkl_is_fast, through_convolution in ((True, [4095]), (False, [4096, 4095])):
+        monkeypatch.setattr(dense, "MKL_IS_FAST", mkl_is_fast)
+        convolved.clear()
+        for layer, wanted in zip((long, short), expected, strict=True):
+            torch.testing.assert_close(layer(torch.ones(5, layer.in_features)), wanted)
+        assert convolved == through_convolution
 
 
 def test_tokens_in_any_order_of_memory() -> None:

@@ -6,17 +6,24 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, gelu
 
+MKL_IS_FAST = torch.backends.cpu.get_cpu_capability() == "AVX2"
+"""Whether products in MKL are as fast as in oneDNN: wider instructions it uses of one maker's alone."""
+_LONG = 4096
+"""From sums of so many products on oneDNN's convolution of one pixel takes up to three times as long."""
+
 
 class Linear(nn.Linear):
-    """`nn.Linear` that on a CPU in float32 runs as a convolution of one pixel.
+    """`nn.Linear` that on a CPU in float32 runs as a convolution of one pixel, where that is the faster way.
 
     Convolutions go to oneDNN, products of matrices to MKL, which on other makers' processors leaves the
-    widest instructions out: there this is twice as fast, elsewhere as fast.
+    widest instructions out: there this is twice as fast, elsewhere as fast, but for long sums.
     """
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Map `... in_features` to `... out_features`."""
-        if tokens.device.type != "cpu" or tokens.dtype != torch.float32 or torch.is_autocast_enabled("cpu"):
+        is_single = tokens.device.type == "cpu" and tokens.dtype == torch.float32
+        is_long = MKL_IS_FAST and self.in_features >= _LONG
+        if not is_single or is_long or torch.is_autocast_enabled("cpu"):
             return super().forward(tokens)
         rows = tokens.reshape(1, -1, 1, self.in_features).permute(0, 3, 1, 2)  # channels last, nothing moves
         product = conv2d(rows, self.weight[:, :, None, None], self.bias)

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-_FAST = torch.backends.cpu.get_cpu_capability() == "AVX2"
-"""Where it was measured; with wider instructions MKL's products may be slower than oneDNN's convolutions."""
+from makeyourvideo.models.dense import MKL_IS_FAST
+
 _LEAST_PIXELS = 256
 """With fewer in all frames at once, the taps' transform costs what the products save."""
 _LEAST_CHANNELS = {3: 128, 1: 256}
@@ -72,7 +72,7 @@ def pays(inputs: Tensor, weight: Tensor) -> bool:
     """Say whether that is the faster way for `inputs`, by `weight`, `(outputs, channels, 3, 3 or 1)`."""
     leaving, entering, _, columns = weight.shape
     return (
-        _FAST
+        MKL_IS_FAST  # else oneDNN's convolutions may be the faster way
         and inputs.device.type in ("cpu", "meta")  # other devices' libraries do so themselves
         and inputs.dtype == weight.dtype == torch.float32
         and not torch.is_grad_enabled()
