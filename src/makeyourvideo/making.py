@@ -4,6 +4,7 @@ import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from makeyourvideo.denoising import DECODED_TOGETHER, Around
-from makeyourvideo.drift.meter import LEAST_FRAMES, DriftMeter, DriftReport
+from makeyourvideo.drift import LEAST_FRAMES, LEAST_SIDE
 from makeyourvideo.job import Job
 from makeyourvideo.kept_work import KeptWork, remove
 from makeyourvideo.media import Frames, growing_video
@@ -19,6 +20,9 @@ from makeyourvideo.pictures import evenly_chosen
 from makeyourvideo.pipeline import MakeYourVideoPipeline
 from makeyourvideo.pipeline_output import to_uint8
 from makeyourvideo.sampling import Predict, SamplingStep, TensorFolder, WindowDone, recorded
+
+if TYPE_CHECKING:
+    from makeyourvideo.drift.meter import DriftMeter, DriftReport
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class Made:
     video: Frames | Path
     shown: Frames
     latents: Path | None
-    drift: DriftReport | None
+    drift: "DriftReport | None"
 
 
 class Clock:
@@ -151,11 +155,16 @@ def make_in_windows(
 def is_watched(job: Job) -> bool:
     """Whether a video is longer than what its model was trained on, so that its drift is worth a report."""
     plan, trained = job.plan, job.skeleton.config.num_frames
-    return plan.num_frames > max(trained, LEAST_FRAMES) and min(plan.framing.height, plan.framing.width) >= 16
+    side = min(plan.framing.height, plan.framing.width)
+    return plan.num_frames > max(trained, LEAST_FRAMES) and side >= LEAST_SIDE
 
 
-def _meter(job: Job) -> DriftMeter | None:
-    return DriftMeter(window.start for window in job.plan.windows[1:]) if is_watched(job) else None
+def _meter(job: Job) -> "DriftMeter | None":
+    if not is_watched(job):
+        return None
+    from makeyourvideo.drift.meter import DriftMeter  # with OpenCV, that a short clip needs nowhere
+
+    return DriftMeter(window.start for window in job.plan.windows[1:])
 
 
 def _resumed(job: Job, kept: KeptWork) -> Iterator[Resumed]:

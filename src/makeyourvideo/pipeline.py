@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 from diffusers import AutoencoderKL
+from diffusers.models.modeling_utils import no_init_weights
 from numpy.typing import NDArray
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer, DPTForDepthEstimation
@@ -141,7 +142,7 @@ class MakeYourVideoPipeline(DenoisingPipeline):
             InputError: as `from_pretrained`, as far as configs and file headers show.
         """
         check_folder(folder)
-        with torch.device("meta"):
+        with torch.device("meta"), no_init_weights():
             networks = {
                 part: torch.nn.Module.to(build_network(folder, part), dtype)  # diffusers' own talks of it
                 for part in networks_in(folder)

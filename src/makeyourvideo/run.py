@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 
-from makeyourvideo.drift.plot import plot_drift
 from makeyourvideo.job import Job
 from makeyourvideo.kept_work import KeptWork
 from makeyourvideo.making import (
@@ -153,6 +152,8 @@ def _write(job: Job, made: Made, places: dict[str, Path]) -> None:
     if made.latents is not None:
         made.latents.rename(places["latents"])
     if made.drift is not None and "drift" in places:
+        from makeyourvideo.drift.plot import plot_drift
+
         plot_drift(places["drift"], made.drift)
 
 

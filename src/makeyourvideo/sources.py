@@ -1,4 +1,8 @@
-"""What the settings say about structure -> DepthVideo: files, a video, a 3D scene or keyframes."""
+"""What the settings say about structure -> DepthVideo: files, a video, a 3D scene or keyframes.
+
+What only one source needs loads with it: most depth is read from a file, and OpenCV alone takes a third
+of a second.
+"""
 
 from collections.abc import Iterator, Mapping
 from itertools import islice
@@ -16,11 +20,7 @@ from makeyourvideo.structure.depth import DepthClip, DepthVideo, Units, pick_fra
 from makeyourvideo.structure.depth_file import DepthFile
 from makeyourvideo.structure.estimators import load_estimator
 from makeyourvideo.structure.files import read_depth, read_fractions
-from makeyourvideo.structure.filming import film
-from makeyourvideo.structure.keyframes import interpolate_keyframes
-from makeyourvideo.structure.picking import count_frames, pick_from_video
 from makeyourvideo.structure.streaming import save_streamed, stack_depth
-from makeyourvideo.structure.video import estimate_frames
 
 Floats = NDArray[np.float32]
 
@@ -61,6 +61,8 @@ def read_structure(
         made_up, notes = _from_keyframes(settings, fps, wanted)
         return _set_aside(made_up, scratch), notes
     assert settings.scene is not None, "settings have one source"
+    from makeyourvideo.structure.filming import film
+
     shot = film(
         settings.scene,
         camera=settings.camera,
@@ -107,6 +109,9 @@ def _read(settings: Settings, path: Path) -> DepthVideo:
 def _from_video(
     settings: Settings, video: Path, fps: float, wanted: int, scratch: Path | None, estimate: bool
 ) -> tuple[DepthClip, list[str]]:
+    from makeyourvideo.structure.picking import count_frames, pick_from_video
+    from makeyourvideo.structure.video import estimate_frames
+
     stride = settings.frame_stride
     if stride is None:
         picked, how = pick_from_video(video, fps=fps), f"one every {1 / fps:.3g} s"
@@ -136,6 +141,8 @@ def _used(depth: DepthClip, how: str) -> str:
 
 
 def _from_keyframes(settings: Settings, fps: float, wanted: int) -> tuple[DepthVideo, list[str]]:
+    from makeyourvideo.structure.keyframes import interpolate_keyframes
+
     last, path = max(settings.keyframes)
     if settings.num_frames is None:
         wanted = min(wanted, last + 1)

@@ -74,6 +74,13 @@ print(*sys.modules)
     assert not set(python(code, *named).split()) & {"torch", "diffusers", "transformers"}
 
 
+def test_opencv_loads_only_with_what_looks_at_motion() -> None:
+    """Videos, keyframes and long clips do; a short clip from a file of depth does not."""
+    loaded = python("import sys, makeyourvideo.run, makeyourvideo.cli.generate; print(*sys.modules)").split()
+    assert "torch" in loaded
+    assert "cv2" not in loaded
+
+
 def test_both_ways_to_call_it_know_the_version() -> None:
     result = subprocess.run(
         [sys.executable, "-m", "makeyourvideo", "--version"], check=True, capture_output=True, text=True

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from makeyourvideo.drift import LEAST_FRAMES, LEAST_SIDE
 from makeyourvideo.drift.seams import Seam, Step, excess, find_steps, score_seams
 from makeyourvideo.drift.trends import Trend, fit_trend
 from makeyourvideo.errors import InputError
@@ -16,8 +17,7 @@ from makeyourvideo.structure.motion import flow_to
 Frames = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 COLORS = ("red", "green", "blue")
-LEAST_FRAMES = 16
-_SIDE, _LEAST_SIDE = 128, 16  # pixels: motion is looked for in pictures of this size
+_SIDE = 128  # pixels: motion is looked for in pictures of this size
 _SAME = 8.0  # 8-bit levels around the median change: beyond, a pixel shows something else than before
 
 
@@ -96,8 +96,8 @@ class DriftMeter:
         """
         if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3:
             raise InputError("frames", "uint8 (f, h, w, 3)", f"{frames.dtype} {frames.shape}")
-        if min(frames.shape[1:3]) < _LEAST_SIDE:
-            raise InputError("frames", f"at least {_LEAST_SIDE}x{_LEAST_SIDE}", _size(frames.shape[1:3]))
+        if min(frames.shape[1:3]) < LEAST_SIDE:
+            raise InputError("frames", f"at least {LEAST_SIDE}x{LEAST_SIDE}", _size(frames.shape[1:3]))
         self._shape = self._shape or frames.shape[1:3]
         if frames.shape[1:3] != self._shape:
             raise InputError("frames", _size(self._shape), _size(frames.shape[1:3]))
@@ -148,7 +148,7 @@ class DriftMeter:
 def _reduced(frame: Frames) -> Frames:
     """The frame with its longer side at most 128 pixels, as far as the shorter one keeps 16."""
     height, width = frame.shape[:2]
-    scale = max(_SIDE / max(height, width), _LEAST_SIDE / min(height, width))
+    scale = max(_SIDE / max(height, width), LEAST_SIDE / min(height, width))
     if scale >= 1:
         return frame
     return cv2.resize(frame, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA)
