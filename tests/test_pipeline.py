@@ -186,6 +186,15 @@ def test_schedulers_are_swapped_in_the_diffusers_way(
     assert first.frames[0].std() > 10
 
 
+def test_steps_that_cannot_be_placed_are_said(pipe: MakeYourVideoPipeline, depth: DepthVideo) -> None:
+    notes = {
+        name: pipe("a ball", depth, scheduler=name, timestep_spacing="trailing", output_type="latent").notes
+        for name in ("EDMEulerScheduler", "EulerDiscreteScheduler")
+    }
+    found = ["timestep_spacing has no effect, because EDMEulerScheduler has no such setting"]
+    assert notes == {"EDMEulerScheduler": found, "EulerDiscreteScheduler": []}
+
+
 def test_other_schedulers_are_refused_by_name(pipe: MakeYourVideoPipeline, depth: DepthVideo) -> None:
     pipe.scheduler = LCMScheduler.from_config(pipe.scheduler.config)
     with pytest.raises(InputError, match="found 'LCMScheduler'"):

@@ -11,7 +11,7 @@ from makeyourvideo.errors import InputError
 from makeyourvideo.framing import Framing
 from makeyourvideo.presets import TimestepSpacing
 from makeyourvideo.sampling.guidance import Interval, is_guided
-from makeyourvideo.sampling.schedulers import create_sampler, takes_eta
+from makeyourvideo.sampling.schedulers import create_sampler, takes_eta, takes_spacing
 from makeyourvideo.sampling.sketching import is_sketched
 from makeyourvideo.sampling.windows import Window, cut_windows
 from makeyourvideo.settings import Options
@@ -150,8 +150,10 @@ def plan_sampling(
         refined = "" if asked.refine else ", not refined"
         begun = f"sketched up to {share:g} of the schedule, " if share else ""
         notes.append(f"{options.quality} quality: {name}, {steps} steps, {begun}{guidance}{refined}")
-    if options.eta is not None and not takes_eta(name):
-        notes.append(f"eta has no effect, because {name} has no such setting")
+    given = {"eta": takes_eta, "timestep_spacing": takes_spacing}
+    for setting, is_taken in given.items():
+        if getattr(options, setting) is not None and not is_taken(name):
+            notes.append(f"{setting} has no effect, because {name} has no such setting")
     if options.guidance_interval is not None and not is_used:
         notes.append("the guidance interval has no effect at a guidance scale of 1 or less")
     if is_used and not any(is_inside):
@@ -161,7 +163,7 @@ def plan_sampling(
     sampling = {
         "scheduler": name,
         "num_inference_steps": steps,
-        "timestep_spacing": asked.timestep_spacing,
+        "timestep_spacing": asked.timestep_spacing if takes_spacing(name) else None,
         "guidance_scale": guidance_scale,
         "guidance_interval": tuple(interval),
         "eta": eta,

@@ -79,7 +79,7 @@ def create_sampler(
             raise InputError("scheduler", "one that can start from a signal-to-noise ratio of zero", name)
         # Runge-Kutta start-up steps leave the trained timesteps and need four steps at least.
         own: dict[str, Any] = {"skip_prk_steps": True} if name == "PNDMScheduler" else {}
-        if timestep_spacing is not None and "timestep_spacing" in _options(cls):
+        if timestep_spacing is not None and takes_spacing(name):
             own["timestep_spacing"] = timestep_spacing
         sampler = Sampler(cls.from_config(config, **own), adapt=lambda predict: predict)  # type: ignore[attr-defined]
     sampler.scheduler.set_timesteps(num_inference_steps)
@@ -95,6 +95,11 @@ def create_sampler(
 def takes_eta(name: str) -> bool:
     """Whether the scheduler's steps have an `eta`."""
     return "eta" in inspect.signature(scheduler_class(name).step).parameters  # type: ignore[attr-defined]
+
+
+def takes_spacing(name: str) -> bool:
+    """Whether the scheduler can be told where its steps are."""
+    return "timestep_spacing" in _options(scheduler_class(name))
 
 
 def _options(cls: type) -> Mapping[str, inspect.Parameter]:
