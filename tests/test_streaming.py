@@ -177,9 +177,13 @@ def test_the_network_is_not_asked_again_and_other_settings_start_afresh(
 
 def test_what_a_power_failure_left_incomplete_is_made_again(job: Job, tmp_path: Path) -> None:
     straight = finish(run(job, tmp_path / "straight.mp4"))
-    for damaged, done in (("paths/00000.safetensors", 0), ("answers-0-1/00000.safetensors", 4)):
+    for damaged, stopped_at, done in (
+        ("paths/00000.safetensors", 4, 0),
+        ("answers-0-1/00000.safetensors", 4, 4),
+        ("windows-0/00001.safetensors", 7, 0),
+    ):
         output = tmp_path / damaged[:5] / "out.mp4"
-        stop_after(run(job, output), 4)
+        stop_after(run(job, output), stopped_at)
         (output.parent / ".out.mp4.resume" / damaged).write_bytes(b"")
         _, resumed, finished = evaluations(run(job, output))
         assert [event.done for event in resumed] == [done] * bool(done)

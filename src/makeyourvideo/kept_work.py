@@ -36,9 +36,11 @@ class KeptWork:
 
     def _is_whole(self, windows: int) -> bool:
         """Whether all is there to go on with, as it is unless the power failed."""
-        finished = list(self.finished(0))
+        finished = self.finished(0)
         needs_path = 0 < len(finished) < windows
-        return finished == list(range(len(finished))) and (not needs_path or finished[-1] in self.paths)
+        return all(number in finished for number in range(len(finished))) and (
+            not needs_path or len(finished) - 1 in self.paths
+        )
 
     def as_it_began(self, name: str, value: int | None) -> int | None:
         """A number as it was when this run first began, which may be now with `value`."""
