@@ -38,7 +38,7 @@ def test_a_stopped_suite_goes_on_and_ends_with_the_same_scores(suite, experts, t
     assert [score.system for score in whole] == SYSTEMS
     assert len(list((tmp_path / "whole" / "strips").iterdir())) == 4
     summary = json.loads((tmp_path / "whole" / "summary.json").read_text())
-    assert summary["sampler"]["scheduler"] == "DDIMScheduler"
+    assert summary["samplers"]["model"]["scheduler"] == "DDIMScheduler"
     assert list(summary["tables"]["held-out scenes"]) == SYSTEMS
     page = (tmp_path / "whole" / "index.html").read_text()
     measures = summary["tables"]["held-out scenes"]["model"]
@@ -65,6 +65,8 @@ def test_ablations_and_long_clips_have_tables_of_their_own(suite, experts, tmp_p
     ablations = {"twin": model_folder, "no causal mask": unmasked}
     asked = replace(suite, ablations=ablations, ablation_scenes=1, long_scenes=1)
     scores = finish(asked, tmp_path / "report", experts)
+    samplers = json.loads((tmp_path / "report" / "summary.json").read_text())["samplers"]
+    assert list(samplers) == ["model", *ablations]
     tables = read_tables(tmp_path / "report")
     assert list(tables) == ["held-out scenes", "ablations", "64 frames", "128 frames"]
     assert list(tables["ablations"]) == [*SYSTEMS[2:], "text only", "depth only", *ablations]

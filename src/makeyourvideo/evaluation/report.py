@@ -72,12 +72,10 @@ def report(suite: Suite, folder: Path, experts: Experts | None = None) -> Iterat
     world = world_of(home)
     strips = folder / "strips"
     strips.mkdir(parents=True, exist_ok=True)
-    numbers = ("num_inference_steps", "guidance_scale", "guidance_interval", "eta", "sketch_share")
-    sampler = {name: pipe.config[name] for name in numbers}
     about = {
         "suite": "world",
         "models": {name: fingerprint(path) for name, path in {MODEL: home, **suite.ablations}.items()},
-        "sampler": {"scheduler": type(pipe.scheduler).__name__, **sampler},
+        "samplers": {name: _sampler(one) for name, one in {MODEL: pipe, **ablations}.items()},
         "version": version("makeyourvideo"),
     }
     check_same_suite(about, folder / "suite.json")
@@ -119,16 +117,19 @@ def load_quietly(model: Path) -> MakeYourVideoPipeline:
     return pipe
 
 
+def _sampler(pipe: MakeYourVideoPipeline) -> dict[str, Any]:
+    """What a model is sampled with."""
+    numbers = ("num_inference_steps", "guidance_scale", "guidance_interval", "eta", "sketch_share")
+    return {"scheduler": type(pipe.scheduler).__name__, **{name: pipe.config[name] for name in numbers}}
+
+
 def check_same_suite(about: dict[str, Any], path: Path) -> None:
     """Keep what the scores of a folder are of; scores of other models never mix with them."""
-    kept = {name: about[name] for name in ("models", "sampler")}
+    kept = {part: about[part] for part in ("models", "samplers")}
     stored = json.loads(path.read_text()) if path.exists() else kept
-    shared = stored["models"].keys() & kept["models"].keys()
-    if stored["sampler"] != kept["sampler"] or any(
-        stored["models"][name] != kept["models"][name] for name in shared
-    ):
-        raise InputError(path.parent, "scores of the same models and sampler", "those of others")
-    merged = {**kept, "models": stored["models"] | kept["models"]}
+    merged = {part: stored.get(part, {}) | kept[part] for part in kept}
+    if merged != {part: kept[part] | stored.get(part, {}) for part in kept}:
+        raise InputError(path.parent, "scores of the same models and samplers", "those of others")
     with written_whole(path, force=True) as partial:
         partial.write_text(json.dumps(merged, indent=1) + "\n")
 
