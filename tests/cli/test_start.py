@@ -81,6 +81,45 @@ def test_opencv_loads_only_with_what_looks_at_motion() -> None:
     assert "cv2" not in loaded
 
 
+def test_packages_whose_parts_are_imported_run_only_when_asked() -> None:
+    code = """
+import sys
+from makeyourvideo.cli.postponing import POSTPONED, postpone
+postpone()
+from diffusers import AutoencoderKL, DPMSolverMultistepScheduler
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL as by_its_path
+assert AutoencoderKL is by_its_path
+print(*sys.modules)
+print(all("_postponed" in vars(sys.modules[name]) for name in POSTPONED))
+from diffusers import FluxTransformer2DModel
+from diffusers.models.autoencoders import AutoencoderTiny
+from scipy.stats import *
+assert beta.ppf(0.5, 1, 1) == 0.5 and AutoencoderTiny.__module__.endswith("autoencoder_tiny")
+asked = ("scipy.stats", "diffusers.models.autoencoders")
+print(any("_postponed" in vars(sys.modules[name]) for name in asked))
+print(hasattr(sys.modules["scipy.stats"], "no_such_distribution"))
+"""
+    loaded, before, after, is_there = python(code).splitlines()
+    assert not [name for name in loaded.split() if "flux" in name or name.startswith("scipy.stats.")]
+    assert (before, after, is_there) == ("True", "False", "False")
+
+
+def test_a_command_needs_none_of_what_is_postponed(tmp_path: Path) -> None:
+    code = """
+import sys
+from makeyourvideo.cli import main
+from makeyourvideo.cli.postponing import POSTPONED
+try:
+    main()
+except SystemExit:
+    print(all("_postponed" in vars(sys.modules[name]) for name in POSTPONED))
+"""
+    example = Path(makeyourvideo.__file__).parent / "bundled" / "examples" / "demo_depth.npz"
+    named = ("--depth", str(example), "--quality", "draft", "--num-frames", "2")
+    said = python(code, "generate", "--prompt", "a ball", *named, "-o", str(tmp_path / "a.mp4"))
+    assert said.splitlines()[-1] == "True"
+
+
 def test_both_ways_to_call_it_know_the_version() -> None:
     result = subprocess.run(
         [sys.executable, "-m", "makeyourvideo", "--version"], check=True, capture_output=True, text=True

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from makeyourvideo import __version__
+from makeyourvideo.cli.postponing import postpone
 from makeyourvideo.errors import InputError
 
 app = typer.Typer(
@@ -38,6 +39,7 @@ def main() -> None:
     gc.set_threshold(
         100_000
     )  # what an import makes stays: looking through it for garbage takes a sixth of it
+    postpone()
     try:
         app()
     except (InputError, OSError) as error:
