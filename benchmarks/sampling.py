@@ -21,14 +21,15 @@ from makeyourvideo.evaluation.report import (
     load_quietly,
     read_features,
     summarise,
-    world_of,
     write_reference,
 )
 from makeyourvideo.evaluation.suite import MODEL, Part, System, generated, read_scores, run_suite
 from makeyourvideo.manifest import fingerprint
 from makeyourvideo.memory import LAVISH, Thrift
+from makeyourvideo.model_folder import TRAINING_RECORD
 from makeyourvideo.pipeline import BUNDLED_MODEL, MakeYourVideoPipeline
 from makeyourvideo.presets import PRESETS, Quality
+from makeyourvideo.world.scene import read_world
 
 BASELINE, AGAIN = "baseline", "baseline, another seed"
 SHOWN = ("color", "finish", "boundary F1", "depth error", "warping error", "psnr", KERNEL_DISTANCE)
@@ -100,7 +101,7 @@ def make(given: argparse.Namespace, asked: Mapping[str, Asked]) -> Rows:
     does meanwhile weighs on all of them alike.
     """
     home = given.model or BUNDLED_MODEL
-    pipe, experts, world = load_quietly(home), Experts.load(), world_of(home)
+    pipe, experts, world = load_quietly(home), Experts.load(), read_world(home / TRAINING_RECORD)
     systems = {BASELINE: baseline(pipe, given.baseline_steps)}
     systems[AGAIN] = baseline(pipe, given.baseline_steps, another=1_000_000)
     systems |= {name: generated(pipe, **own) for name, own in asked.items()}

@@ -305,13 +305,31 @@ def test_temporal_layers_that_were_never_trained_change_nothing(trained, write_c
 
 
 def test_a_bundle_holds_the_same_weights_in_half_precision(trained, tmp_path):
-    size = bundle(trained / "video" / "model", tmp_path / "small")
+    made = bundle(trained / "video" / "model", tmp_path / "small")
     whole = load_file(trained / "video" / "model" / "unet" / WEIGHTS)
     small = load_file(tmp_path / "small" / "unet" / WEIGHTS)
     assert all(torch.equal(small[name], tensor.half()) for name, tensor in whole.items())
-    assert size == sum(path.stat().st_size for path in (tmp_path / "small").rglob("*.safetensors"))
+    assert made.size == sum(path.stat().st_size for path in (tmp_path / "small").rglob("*.safetensors"))
     assert MakeYourVideoPipeline.from_pretrained(tmp_path / "small").unet.dtype == torch.float32
     check_hashes(tmp_path / "small")
+
+
+def test_a_bundle_may_have_a_narrower_text_encoder(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr("makeyourvideo.training.bundle._SCENES", 40)
+    monkeypatch.setattr("makeyourvideo.training.bundle._UNSEEN", 5)
+    before = trained / "video" / "model"
+    whole = bundle(before, tmp_path / "whole")
+    made = bundle(before, tmp_path / "small", text_width=32)
+    config = json.loads((tmp_path / "small" / "text_encoder" / "config.json").read_text())
+    assert config["intermediate_size"] == 32
+    assert made.size < whole.size
+    assert 0 < made.text_error < 0.5
+    assert MakeYourVideoPipeline.from_pretrained(tmp_path / "small").text_encoder.dtype == torch.float32
+    record = json.loads((tmp_path / "small" / "training.json").read_text())
+    assert record["narrowed"] == {"text_width": 32, "error": round(made.text_error, 4)}
+    check_hashes(tmp_path / "small")
+    with pytest.raises(InputError, match="fewer hidden units to keep than it has, found 4096"):
+        bundle(before, tmp_path / "small", force=True, text_width=4096)
 
 
 def check_hashes(model):

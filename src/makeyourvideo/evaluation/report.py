@@ -32,7 +32,7 @@ from makeyourvideo.outputs import written_whole
 from makeyourvideo.pictures import strip
 from makeyourvideo.pipeline import BUNDLED_MODEL, MakeYourVideoPipeline
 from makeyourvideo.world.render import render
-from makeyourvideo.world.scene import WorldConfig, sample_scene
+from makeyourvideo.world.scene import WorldConfig, read_world, sample_scene
 
 Table = dict[str, dict[str, dict[str, float]]]  # column -> measure -> mean, low, high
 KERNEL_DISTANCE = "kernel distance"
@@ -69,7 +69,7 @@ def report(suite: Suite, folder: Path, experts: Experts | None = None) -> Iterat
     pipe, ablations = load_quietly(home), {name: load_quietly(path) for name, path in suite.ablations.items()}
     parts = suite_parts(pipe, ablations, suite.scenes, suite.ablation_scenes, suite.long_scenes)
     experts = experts or Experts.load()
-    world = world_of(home)
+    world = read_world(home / TRAINING_RECORD)
     strips = folder / "strips"
     strips.mkdir(parents=True, exist_ok=True)
     about = {
@@ -160,16 +160,6 @@ def summarise(scores: list[Score], folder: Path) -> dict[str, dict[str, float]]:
     if min(len(reference), len(features)) >= 8:
         summary[KERNEL_DISTANCE] = _distance_with_interval(features, reference)
     return summary
-
-
-def world_of(model: Path) -> WorldConfig:
-    """Return the world that a model says it was trained on."""
-    record = model / TRAINING_RECORD
-    return (
-        WorldConfig.model_validate(json.loads(record.read_text())["world"])
-        if record.exists()
-        else WorldConfig()
-    )
 
 
 def write_reference(experts: Experts, world: WorldConfig, count: int, folder: Path) -> None:

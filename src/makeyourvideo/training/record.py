@@ -36,10 +36,10 @@ def _read(model: Path | None) -> dict[str, Any]:
     return dict(json.loads(file.read_text())) if file and file.exists() else {}
 
 
-def record_weights(model: Path) -> None:
-    """Add the SHA-256 of every file of weights to the record."""
+def record_weights(model: Path, **added: Any) -> None:
+    """Add the SHA-256 of every file of weights to the record, and what is `added`."""
     path = model / TRAINING_RECORD
-    record = json.loads(path.read_text()) if path.exists() else {}
+    record = _read(model) | added
     record["weights_sha256"] = {
         file.relative_to(model).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
         for file in sorted(model.rglob("*.safetensors"))

@@ -1,6 +1,8 @@
 """Scenes: what stands where, how it and the camera move; sampled from a seed."""
 
+import json
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -99,6 +101,15 @@ class Scene:
 def _pick(rng: np.random.Generator, weights: dict[_Name, float]) -> _Name:
     names, shares = list(weights), np.array(list(weights.values()))
     return names[rng.choice(len(names), p=shares / shares.sum())]
+
+
+def read_world(record: Path) -> WorldConfig:
+    """The world that the record of a model says it was trained on; the default one if there is no record."""
+    return (
+        WorldConfig.model_validate(json.loads(record.read_text())["world"])
+        if record.exists()
+        else WorldConfig()
+    )
 
 
 def sample_scene(seed: int, config: WorldConfig | None = None, num_frames: int | None = None) -> Scene:
