@@ -65,7 +65,7 @@ def test_impossible_sizes_are_refused(size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("source", [(60, 60), (90, 160), (200, 120), (31, 47)])
-@pytest.mark.parametrize("size", [(250, 333), (128, 128), (333, 200)])
+@pytest.mark.parametrize("size", [(250, 333), (128, 128), (333, 200), (200, 256)])
 def test_round_things_stay_round_and_centred(source: tuple[int, int], size: tuple[int, int]) -> None:
     framing = plan(source, *size)
     grid = (framing.padded_height, framing.padded_width)

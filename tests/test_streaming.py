@@ -264,3 +264,19 @@ def test_a_clip_of_the_trained_length_is_not_watched(job: Job, tmp_path: Path) -
     finished = finish(run(job, tmp_path / "short.mp4"))
     assert finished.manifest.drift is None
     assert finished.drift is None
+
+
+def test_a_stop_while_results_are_written_loses_nothing(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    straight = finish(run(job, tmp_path / "straight.mp4"))
+
+    def stopped(*_: object) -> str:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("makeyourvideo.run.Manifest.dumps", stopped)
+        finish(run(job, tmp_path / "out.mp4"))
+    asked, resumed, finished = evaluations(run(job, tmp_path / "out.mp4"))
+    assert (asked, resumed) == (0, [Resumed(job.plan.evaluations, job.plan.evaluations)])
+    assert finished.video.read_bytes() == straight.video.read_bytes()

@@ -63,7 +63,7 @@ class Framing:
         Every frame is placed by itself, so a stretch of a clip is placed as in the whole of it.
         """
         whole = (self.padded_height, self.padded_width)
-        if self.covering_size != whole:
+        if not self.covering_size == whole == (self.height, self.width):
             missing = (0, whole[0] - self.height), (0, whole[1] - self.width)
             inverse = np.pad(self.crop_to_result(inverse, units), ((0, 0), *missing), mode="edge")
         return inverse if inverse.shape[1:] == grid else resample(inverse, *grid, units)

@@ -120,7 +120,7 @@ def run(
             latents=files["latents"].name if made.latents else None,
             drift=made.drift.summary() if made.drift else None,
             video_sha256=fingerprint(places["video"]),
-            latents_sha256=fingerprint(places["latents"]) if made.latents else None,
+            latents_sha256=fingerprint(made.latents) if made.latents else None,
             versions=current_versions(),
             processor=processor(job.settings.device),
             created=datetime.now(UTC).replace(microsecond=0),
@@ -129,6 +129,8 @@ def run(
         )
         home = output.absolute().parent
         places["manifest_file"].write_text(manifest.dumps(home), encoding="utf-8")
+        if made.latents:  # last: until then a stop leaves them where the same run looks for them
+            made.latents.rename(places["latents"])
     kept.remove()
     yield Finished(manifest, **files)
 
@@ -149,8 +151,6 @@ def _write(job: Job, made: Made, places: dict[str, Path]) -> None:
     write_image(places["strip"], _strip(job, made.shown))
     if "preview" in places:
         write_video(places["preview"], seen_depth(job), job.fps)
-    if made.latents is not None:
-        made.latents.rename(places["latents"])
     if made.drift is not None and "drift" in places:
         from makeyourvideo.drift.plot import plot_drift
 

@@ -16,7 +16,8 @@ from makeyourvideo.structure.depth import Normalization, Units, describe
 class DepthFile:
     """A clip of depth on disk, of any length; see `DepthClip`.
 
-    Frames are unpacked in the order in which they are stored, and only those of the last question are kept.
+    Frames are unpacked in the order in which they are stored, and only those of the last question are kept
+    that any had to be unpacked for.
     Asking for frames before them is answered by beginning again.
 
     Args:
@@ -50,8 +51,9 @@ class DepthFile:
             InputError: the file is damaged where they lie.
         """
         wanted = sorted(set(frames))
-        self._kept = {frame: self._kept[frame] for frame in wanted if frame in self._kept}
         missing = [frame for frame in wanted if frame not in self._kept]
+        if missing:  # else a refiner looks at a part of what a window saw, and the next window at all of it
+            self._kept = {frame: self._kept[frame] for frame in wanted if frame in self._kept}
         if missing and (self._values is None or missing[0] < self._next):
             self._rewind()
         for frame in missing:
