@@ -12,6 +12,7 @@ from torch import Tensor
 
 from makeyourvideo import DepthVideo, MakeYourVideoPipeline
 from makeyourvideo.errors import InputError
+from makeyourvideo.pipeline import BUNDLED_MODEL
 from makeyourvideo.sampling.schedulers import scheduler_class
 from makeyourvideo.settings import Options
 from tiny_model import moving_disc
@@ -223,7 +224,8 @@ def nan_depth() -> np.ndarray:
     ("asked", "complaint"),
     [
         ({"num_frames": 5}, "num_frames: expected between 1 and the clip's 4 frames, found 5"),
-        ({"num_frames": 0}, "found 0"),
+        ({"num_frames": 0}, "num_frames: expected greater than or equal to 1, found 0"),
+        ({"num_frames": -3}, "num_frames: expected greater than or equal to 1, found -3"),
         ({"frame_stride": 0}, "frame_stride"),
         ({"height": 0}, "height: expected between 1 and 8192 pixels, found 0"),
         ({"num_inference_steps": 0}, "num_inference_steps: expected between 1 and 1000, found 0"),
@@ -250,6 +252,14 @@ def test_bad_input_is_one_line(
 ) -> None:
     with pytest.raises(InputError, match=complaint):
         pipe(**({"prompt": "a ball", "depth": depth} | asked))
+
+
+def test_samples_that_begin_with_a_sketch_and_without_are_no_batch(depth: DepthVideo) -> None:
+    pipe = MakeYourVideoPipeline.without_weights(BUNDLED_MODEL)
+    masks = (None, np.full((1, 1, 1), 0.5, np.float32))
+    plans = [pipe.plan("a ball", depth, "", Options(), mask) for mask in masks]
+    with pytest.raises(InputError, match="depth_mask: expected a mask for every sample or for none"):
+        next(pipe.denoise(plans, [depth, depth], [seeded(0), seeded(1)]))
 
 
 def test_a_plan_needs_no_weights(pipe: MakeYourVideoPipeline, model_folder: Path, depth: DepthVideo) -> None:

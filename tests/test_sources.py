@@ -1,5 +1,6 @@
 """What the settings say about structure, read from files, videos and keyframes."""
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from makeyourvideo import DepthVideo
 from makeyourvideo.errors import InputError
 from makeyourvideo.media import write_video
 from makeyourvideo.settings import Settings, parse_settings
@@ -46,6 +48,32 @@ def test_without_estimating_a_video_has_its_shape_alone(video: Path) -> None:
     depth, notes = read_structure(settings(video=video), fps=5.0, num_frames=8, size=(32, 32), estimate=False)
     assert depth.values.shape == (8, 64, 64)
     assert len(notes) == 1
+
+
+def test_a_long_video_is_not_held_to_learn_its_shape(tmp_path: Path) -> None:
+    write_video(tmp_path / "long.mp4", np.zeros((300, 128, 128, 3), np.uint8), 8.0)
+    tracemalloc.start()
+    depth, _ = read_structure(
+        settings(video=tmp_path / "long.mp4", frame_stride=1, num_frames=300),
+        fps=8.0,
+        num_frames=16,
+        size=(32, 32),
+        estimate=False,
+        scratch=tmp_path,
+    )
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert isinstance(depth, DepthFile)
+    assert (depth.num_frames, depth.height, depth.width) == (300, 128, 128)
+    assert most < 300 * 128 * 128 * 3 / 4
+
+
+def test_a_range_beside_saved_depth_is_refused_in_windows_too(tmp_path: Path) -> None:
+    DepthVideo.from_inverse_depth(moving_disc(8, 32, 32)).save(tmp_path / "depth.npz")
+    asked = settings(depth=tmp_path / "depth.npz", depth_far=5.0)
+    for scratch in (None, tmp_path):
+        with pytest.raises(InputError, match=r"depth\.npz"):
+            read_structure(asked, fps=8.0, num_frames=8, size=(32, 32), scratch=scratch)
 
 
 def test_keyframes_become_a_sequence_that_says_what_was_made_up(tmp_path: Path) -> None:

@@ -116,11 +116,15 @@ class DenoisingPipeline(DiffusionPipeline):
             around: called as `around(predict, 0)`; what it returns is asked in place of the network.
 
         Raises:
-            InputError: the plans are for different shapes, or depth is constant where it is used.
+            InputError: the plans are for different shapes, some are sketched and some are not, or depth is
+                constant where it is used.
         """
         shapes = {(plan.num_frames, plan.framing.height, plan.framing.width) for plan in plans}
         if len(shapes) != 1:
             raise InputError("depth", "clips that give videos of one shape", f"{sorted(shapes)}")
+        if len({(plan.sketch_share, plan.branches) for plan in plans}) != 1:
+            wanted = "a mask for every sample or for none: only without one the model begins with its sketch"
+            raise InputError("depth_mask", wanted, "one for some of the samples")
         plan, frames = plans[0], range(plans[0].num_frames)
         keys = [draw_key(own) for own in generators]
         predict = self._predict(plans, depths, self._embed(plans), frames, self._views(plans, depths, keys))

@@ -12,9 +12,10 @@ from makeyourvideo.errors import InputError
 from makeyourvideo.media import Frames, write_image, write_video
 from makeyourvideo.outputs import check_free
 from makeyourvideo.pictures import drawn_depth, strip
-from makeyourvideo.structure.convention import Kind
+from makeyourvideo.structure.convention import Kind, convention_path
 from makeyourvideo.structure.depth import DepthVideo, Units
 from makeyourvideo.structure.export import DEPTH_SUFFIXES, FramesAs, write_depth
+from makeyourvideo.structure.exr import openexr_for
 from makeyourvideo.structure.files import read_depth
 from makeyourvideo.structure.filming import BLOCKOUT_SUFFIXES, is_scene
 from makeyourvideo.structure.picking import PickedFrames, check_pictures
@@ -31,17 +32,20 @@ def check_depth_outputs(
     """The depth and, with a preview, its strip and video; call it before any long work.
 
     Raises:
-        InputError: an unknown suffix, a format of frames for what is no folder, or one of them exists and
-            `force` is false.
+        InputError: an unknown suffix, a format of frames for what is no folder, OpenEXR is not installed, or
+            one of them, or what says how a file is to be read, exists and `force` is false.
     """
     if output.suffix.lower() not in DEPTH_SUFFIXES:
         known = ", ".join(suffix for suffix in DEPTH_SUFFIXES if suffix)
         raise InputError(output, f"{known} or no suffix (a folder)", output.suffix)
     if frames_as and output.suffix:
         raise InputError(output, "a folder beside --frames-as", output.suffix)
+    if frames_as == "exr":
+        openexr_for(output)
     shown = (output.with_name(f"{output.stem}.preview{suffix}") for suffix in (".png", ".mp4"))
     files = [output, *(shown if preview else ())]
-    for file in files:
+    stated = [] if output.suffix.lower() in ("", ".npz") else [convention_path(output)]
+    for file in (*files, *stated):
         check_free(file, force)
     return files
 

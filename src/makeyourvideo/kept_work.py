@@ -46,7 +46,9 @@ class KeptWork:
         """A number as it was when this run first began, which may be now with `value`."""
         file = self.folder / f"{name}.json"
         if not file.exists():
-            file.write_text(json.dumps(value))
+            unfinished = file.with_suffix(".unfinished")
+            unfinished.write_text(json.dumps(value))
+            unfinished.replace(file)
         before: int | None = json.loads(file.read_text())
         return before
 

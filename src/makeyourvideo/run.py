@@ -30,7 +30,9 @@ from makeyourvideo.outputs import check_free, one_line_if_full, written_together
 from makeyourvideo.pictures import drawn_values, strip
 from makeyourvideo.pipeline import MakeYourVideoPipeline
 from makeyourvideo.pipeline_output import to_uint8
+from makeyourvideo.planning import is_streamed
 from makeyourvideo.sampling import SamplingStep, WindowDone
+from makeyourvideo.settings import Settings
 
 _PREVIEW_PIECE = 32
 
@@ -206,6 +208,16 @@ def check_outputs(
     for path in list(files.values())[1:]:
         check_free(path, force)
     return files
+
+
+def check_early(settings: Settings, output: Path, force: bool, preview: bool = False) -> None:
+    """`check_outputs` before the depth is read, which may take long.
+
+    Raises:
+        InputError: as `check_outputs`.
+    """
+    streamed = is_streamed(settings, settings.num_frames or 0)
+    check_outputs(output, force, preview, streamed, watched=settings.num_frames is not None)
 
 
 def seen_depth(job: Job) -> Iterator[Frames]:

@@ -96,7 +96,7 @@ class Options(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    num_frames: int | None = None
+    num_frames: int | None = Field(None, ge=1)
     frame_stride: int | None = None
     height: int | None = None
     width: int | None = None

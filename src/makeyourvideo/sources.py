@@ -51,12 +51,13 @@ def read_structure(
     """
     wanted = settings.num_frames or num_frames
     if settings.depth is not None:
-        is_plain = not settings.inverted and settings.depth_kind == "inverse" and settings.depth_near is None
+        has_range = settings.depth_near is not None or settings.depth_far is not None
+        is_plain = not settings.inverted and settings.depth_kind == "inverse" and not has_range
         if scratch and is_plain and is_saved_depth(settings.depth):
             return DepthFile(settings.depth), []
         return _set_aside(_read(settings, settings.depth), scratch), []
     if settings.video is not None:
-        return _from_video(settings, settings.video, fps, wanted, scratch if estimate else None, estimate)
+        return _from_video(settings, settings.video, fps, wanted, scratch, estimate)
     if settings.keyframes:
         made_up, notes = _from_keyframes(settings, fps, wanted)
         return _set_aside(made_up, scratch), notes
@@ -121,23 +122,25 @@ def _from_video(
         step = indices[1] - indices[0] if len(indices) > 1 else 1
         picked, how = pick_from_video(video, frame_stride=step), f"one in {step}"
     used = islice(picked, wanted)
-    depth: DepthClip
-    if not estimate:
-        frames = np.stack(list(used))
-        ramp = np.linspace(0, 1, frames.shape[1], dtype=np.float32)[None, :, None]
-        depth = DepthVideo.from_inverse_depth(np.broadcast_to(ramp, frames.shape[:3]), source=str(video))
-        return depth, [_used(depth, how)]
-    estimator = load_estimator(settings.estimator or own_estimator(settings.model))
-    inverse = estimate_frames(used, estimator)
-    if scratch is None:
-        depth = stack_depth(inverse, units=estimator.units, source=str(video), fps=fps)
+    units: Units = "relative"
+    if estimate:
+        estimator = load_estimator(settings.estimator or own_estimator(settings.model))
+        inverse, units = estimate_frames(used, estimator), estimator.units
+        notes = [f"their depth is estimated ({estimator.name})"]
     else:
-        depth = _stored(scratch, inverse, estimator.units, str(video), fps)
-    return depth, [_used(depth, how), f"their depth is estimated ({estimator.name})"]
+        inverse, notes = map(_ramp, used), []
+    depth: DepthClip
+    if scratch is None:
+        depth = stack_depth(inverse, units=units, source=str(video), fps=fps)
+    else:
+        depth = _stored(scratch, inverse, units, str(video), fps)
+    return depth, [f"{depth.num_frames} frames of the video are used, {how}", *notes]
 
 
-def _used(depth: DepthClip, how: str) -> str:
-    return f"{depth.num_frames} frames of the video are used, {how}"
+def _ramp(frame: NDArray[np.uint8]) -> Floats:
+    """What stands for the depth of a frame that is not estimated."""
+    height, width = frame.shape[:2]
+    return np.broadcast_to(np.linspace(0, 1, height, dtype=np.float32)[:, None], (height, width))
 
 
 def _from_keyframes(settings: Settings, fps: float, wanted: int) -> tuple[DepthVideo, list[str]]:

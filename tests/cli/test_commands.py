@@ -230,6 +230,21 @@ def test_nothing_is_overwritten_without_force(
     assert Path(existing).read_bytes() != b"precious"
 
 
+@pytest.mark.parametrize("existing", ["out.latents", "out.drift.png"])
+def test_what_only_long_videos_have_is_refused_before_depth_is_read(
+    command: Command, generate: list[object], existing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job, "read_structure", None)
+    Path(existing).write_text("precious")
+    result = command(*generate, "--stream", "--num-frames", 40, "-o", "out.mp4")
+    assert f"{existing}: expected a path that does not exist yet (or --force)" in result.err
+
+
+def test_a_dry_run_names_the_preview(command: Command, generate: list[object]) -> None:
+    result = command(*generate, "--preview", "--dry-run", "-o", "out.mp4")
+    assert result.out.splitlines()[-1].endswith("out.mp4, out.json, out.png, out.depth.mp4")
+
+
 def test_a_wrong_option_ends_in_1(command: Command) -> None:
     assert command("generate", "--promt", "a").code == 1
     assert command("degenerate").code == 1

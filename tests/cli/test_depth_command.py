@@ -1,6 +1,7 @@
 """`makeyourvideo depth` and the sources of `generate`, as people use them."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -128,6 +129,16 @@ def test_options_of_other_sources_are_refused(command, arguments, complaint) -> 
     result = command("depth", *arguments, "-o", "x.npz")
     assert (result.code, Path("x.npz").exists()) == (1, False)
     assert result.err.startswith(f"makeyourvideo: {complaint}")
+
+
+def test_what_cannot_be_written_is_refused_before_estimating(command, video, monkeypatch) -> None:
+    monkeypatch.setattr("makeyourvideo.structure.estimators.load_estimator", None)
+    Path("d.npy.depth.json").write_text("precious")
+    result = command("depth", video, "-o", "d.npy")
+    assert result.err.startswith("makeyourvideo: d.npy.depth.json: expected a path that does not exist yet")
+    monkeypatch.setitem(sys.modules, "OpenEXR", None)
+    result = command("depth", video, "-o", "folder", "--frames-as", "exr")
+    assert result.err.startswith("makeyourvideo: folder: expected OpenEXR")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from makeyourvideo.cli import app
 from makeyourvideo.errors import InputError
-from makeyourvideo.media import write_video
+from makeyourvideo.media import read_video, write_video
 
 
 @pytest.fixture
@@ -45,6 +45,9 @@ def test_borders_come_from_the_report_in_the_manifest_beside(torn: Path) -> None
     manifest = torn.with_suffix(".json")
     manifest.write_text(json.dumps({"drift": {"borders": [16]}}))
     assert "windows do not meet" in run(torn)
+    folder = torn.with_suffix("")
+    write_video(folder, read_video(torn)[0], 8.0)  # the same manifest stands beside it
+    assert "windows do not meet" in run(folder)
     manifest.write_text(json.dumps({"settings": {}}))
     assert "inside a window" in run(torn)
     manifest.write_text("{")

@@ -102,6 +102,18 @@ def test_a_drift_is_told_with_its_slope() -> None:
     assert "drift" not in {finding.fault for finding in drift_findings(before)}
 
 
+def test_a_drift_is_found_beside_a_surer_one_that_nobody_sees() -> None:
+    rng = np.random.default_rng(0)
+    level = np.arange(64) / 63
+    clip = np.full((64, 32, 32, 3), 128.0) + rng.random((64, 32, 32, 3))
+    clip[..., 0] += 0.4 * level[:, None, None]
+    clip[..., 2] += (6 * level + 2 * rng.standard_normal(64))[:, None, None]
+    report = measured(rounded(clip))
+    assert report.color["red"].p_value < report.color["blue"].p_value
+    (found,) = (finding for finding in drift_findings(report) if finding.fault == "drift")
+    assert "blue +" in found.evidence
+
+
 def test_frames_may_come_in_any_portions_and_nothing_but_numbers_is_kept() -> None:
     frames = rounded(smooth_clip(5, size=64))
     meter = DriftMeter(BORDERS)

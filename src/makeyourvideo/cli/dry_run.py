@@ -12,11 +12,11 @@ from makeyourvideo.settings import SOURCES, Settings
 from makeyourvideo.timing import estimate_seconds
 
 
-def describe(job: Job, output: Path, force: bool) -> None:
+def describe(job: Job, output: Path, force: bool, preview: bool) -> None:
     """Print the plan of a run and an estimate of its cost."""
     plan, framing, settings = job.plan, job.plan.framing, job.settings
     memory, seconds = _cost(job)
-    files = check_outputs(output, force, streamed=bool(plan.windows), watched=is_watched(job))
+    files = check_outputs(output, force, preview, streamed=bool(plan.windows), watched=is_watched(job))
     shape = f"{job.depth.num_frames} frames of {job.depth.height}x{job.depth.width}"
     facts = {
         "model": job.model_folder,

@@ -169,14 +169,14 @@ def generate(
     check_there(settings)
 
     from makeyourvideo.cli.running import follow, prepare_aloud, report  # not before bad input is refused
-    from makeyourvideo.run import check_outputs, run
+    from makeyourvideo.run import check_early, run
 
-    check_outputs(output, force, preview)
+    check_early(settings, output, force, preview)
     job = prepare_aloud(settings, estimate=not dry_run)
     if dry_run:
         from makeyourvideo.cli.dry_run import describe
 
-        describe(job, output, force)
+        describe(job, output, force, preview)
     else:
         report(follow(run(job, output, force=force, preview=preview), job.plan))
 

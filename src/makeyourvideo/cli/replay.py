@@ -33,11 +33,11 @@ def replay(
     from makeyourvideo.cli.running import follow, prepare_aloud, report
     from makeyourvideo.manifest import read_manifest
     from makeyourvideo.replay import check_inputs, check_same, differences, with_window_redone
-    from makeyourvideo.run import check_outputs, run
+    from makeyourvideo.run import check_early, run
 
     original = read_manifest(manifest)
     target = output or _beside(manifest, original.video, "replay" if redo_window is None else "redo")
-    check_outputs(target, force)
+    check_early(original.settings, target, force)
     settings, earlier = original.settings, None
     if redo_window is not None:
         settings, earlier = with_window_redone(original, manifest.parent, redo_window, seed)

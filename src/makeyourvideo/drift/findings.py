@@ -29,11 +29,11 @@ def drift_findings(report: DriftReport) -> list[Finding]:
 
 
 def _drift(report: DriftReport) -> Finding | None:
-    hundreds = report.num_frames / 100
-    chance = len(COLORS) * min(trend.p_value for trend in report.color.values())
-    strongest = min(report.color.values(), key=lambda trend: trend.p_value)
-    if strongest.is_flat or abs(strongest.slope) * hundreds < _LEAST_DRIFT:
+    least = 100 * _LEAST_DRIFT / report.num_frames
+    drifting = [one for one in report.color.values() if not one.is_flat and abs(one.slope) >= least]
+    if not drifting:
         return None
+    chance = len(COLORS) * min(trend.p_value for trend in drifting)
     slopes = ", ".join(f"{name} {tell_trend(trend)}" for name, trend in report.color.items())
     numbers: dict[str, float | list[float]] = {
         name: [trend.slope, trend.low, trend.high] for name, trend in report.color.items()

@@ -44,7 +44,7 @@ def borders_beside(path: Path) -> tuple[int, ...]:
         InputError: the file beside it is no JSON, or its borders are none.
     """
     manifest = path.with_suffix(".json")
-    if path.is_dir() or not manifest.is_file():
+    if not manifest.is_file():
         return ()
     with unreadable_unless(manifest, "a manifest in JSON"):
         content: Any = json.loads(manifest.read_text(encoding="utf-8"))

@@ -167,7 +167,10 @@ def write_reference(experts: Experts, world: WorldConfig, count: int, folder: Pa
     for index in range(count):
         path = folder / "features" / f"{index:03d}-reference.npy"
         if not path.exists():
-            np.save(path, experts.clip_features(render(sample_scene(_REFERENCE + index, world)).frames))
+            with written_whole(path) as partial:
+                np.save(
+                    partial, experts.clip_features(render(sample_scene(_REFERENCE + index, world)).frames)
+                )
 
 
 def read_features(files: list[Path]) -> NDArray[np.float32]:

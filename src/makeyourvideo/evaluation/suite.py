@@ -179,6 +179,7 @@ def run_suite(
     journal = folder / "scores.jsonl"
     done = {(score.scene, score.system, score.num_frames, score.start) for score in read_scores(journal)}
     with journal.open("a") as lines:
+        lines.truncate(_whole_lines(journal))
         for part in parts:
             for index in range(part.scenes):
                 missing = {
@@ -213,7 +214,7 @@ def run_suite(
 
 
 def read_scores(journal: Path) -> list[Score]:
-    """Read scores written so far.
+    """Read scores written so far, but for a last line that a stop cut short.
 
     Raises:
         InputError: the journal holds a line that is no score.
@@ -221,9 +222,15 @@ def read_scores(journal: Path) -> list[Score]:
     if not journal.exists():
         return []
     try:
-        return [Score(**json.loads(line)) for line in journal.read_text().splitlines()]
+        whole = journal.read_text()[: _whole_lines(journal)]
+        return [Score(**json.loads(line)) for line in whole.splitlines()]
     except (json.JSONDecodeError, TypeError) as error:
         raise InputError(journal, "one score a line", str(error)) from error
+
+
+def _whole_lines(journal: Path) -> int:
+    """How many bytes, all of ASCII, end in a line that is whole."""
+    return journal.read_bytes().rfind(b"\n") + 1
 
 
 def mean_with_interval(groups: Sequence[list[float]], resamples: int = 2000) -> dict[str, float]:

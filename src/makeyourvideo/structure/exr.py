@@ -15,6 +15,19 @@ from makeyourvideo.errors import InputError, unreadable_unless
 from makeyourvideo.media import check_unpacked
 
 
+def openexr_for(path: Path) -> Any:
+    """The package that reads and writes `path`.
+
+    Raises:
+        InputError: OpenEXR is not installed.
+    """
+    try:
+        import OpenEXR
+    except ImportError:
+        raise InputError(path, "OpenEXR (pip install 'makeyourvideo[exr]')", "no such package") from None
+    return OpenEXR
+
+
 def read_exr(path: Path, max_bytes: int, outside: float = np.inf) -> NDArray[np.float32]:
     """Read the depth channel `(height, width)` of one picture, half or float, in any of its parts.
 
@@ -28,18 +41,15 @@ def read_exr(path: Path, max_bytes: int, outside: float = np.inf) -> NDArray[np.
         InputError: OpenEXR is not installed, the picture is damaged or too large, or which channel is
             meant is not clear.
     """
-    try:
-        import OpenEXR
-    except ImportError:
-        raise InputError(path, "OpenEXR (pip install 'makeyourvideo[exr]')", "no such package") from None
+    library = openexr_for(path)
     with unreadable_unless(path, "an OpenEXR picture"), _silenced():
-        with OpenEXR.File(str(path), header_only=True) as file:
+        with library.File(str(path), header_only=True) as file:
             headers = [dict(part.header) for part in file.parts]  # closing empties the original
         part, name = _depth_channel(path, headers)
         check_unpacked(path, sum(_num_bytes(header) for header in headers), max_bytes)
         display = _window(headers[part], "displayWindow")
         check_unpacked(path, 4 * math.prod(max(b - a, 0) for a, b in display), max_bytes)
-        with OpenEXR.File(str(path), separate_channels=True) as file:
+        with library.File(str(path), separate_channels=True) as file:
             if len(file.parts) < len(headers):
                 raise InputError(path, "a whole OpenEXR picture", "pixels damaged or cut short")
             pixels = file.parts[part].channels[name].pixels.astype(np.float32)
@@ -52,12 +62,9 @@ def write_exr(path: Path, name: str, frame: NDArray[np.float32]) -> None:
     Raises:
         InputError: OpenEXR is not installed.
     """
-    try:
-        import OpenEXR
-    except ImportError:
-        raise InputError(path, "OpenEXR (pip install 'makeyourvideo[exr]')", "no such package") from None
-    header = {"type": OpenEXR.scanlineimage, "compression": OpenEXR.ZIP_COMPRESSION}
-    OpenEXR.File(header, {name: np.ascontiguousarray(frame)}).write(str(path))
+    library = openexr_for(path)
+    header = {"type": library.scanlineimage, "compression": library.ZIP_COMPRESSION}
+    library.File(header, {name: np.ascontiguousarray(frame)}).write(str(path))
 
 
 def _window(header: dict[str, Any], key: str) -> list[tuple[int, int]]:
