@@ -86,14 +86,6 @@ def test_resized_metric_depth_stays_at_infinity_where_it_was(mode: str) -> None:
     assert depth.resized(32, 32) is depth
 
 
-def test_selected_frames_are_normalised_among_themselves() -> None:
-    inverse = np.arange(4 * 6, dtype=np.float32).reshape(4, 2, 3)
-    chosen = DepthVideo.from_inverse_depth(inverse, fps=8).selected([2, 0])
-    np.testing.assert_allclose(chosen.inverse_depth(), inverse[[2, 0]], atol=1e-5)
-    assert (chosen.values.min(), chosen.values.max()) == (-1, 1)
-    assert chosen.fps == 8
-
-
 NAN = np.full((2, 3, 4), 1.0)
 NAN[1, 2, 3] = np.nan
 HALF_CONSTANT = np.stack([np.arange(12.0).reshape(3, 4), np.full((3, 4), 7.0)])

@@ -113,6 +113,7 @@ def test_streamed_depth_is_what_a_clip_in_memory_saves(tmp_path):
         ([], "at least one frame"),
         ([np.ones((4, 4), np.float32)], "depth that varies"),
         ([np.full((4, 4), np.nan, np.float32)], "finite inverse depth"),
+        ([np.eye(4, dtype=np.float32), np.eye(5, dtype=np.float32)], "frames of one shape"),
     ],
 )
 def test_streamed_depth_is_refused_like_any_other_and_leaves_nothing(tmp_path, frames, expected):

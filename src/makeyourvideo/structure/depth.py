@@ -187,10 +187,6 @@ class DepthVideo:
         inverse = resample(self.inverse_depth(), height, width, self.units, mode)
         return self._again(inverse, self.normalization)
 
-    def selected(self, indices: Sequence[int]) -> "DepthVideo":
-        """The frames at `indices`, normalised again among themselves."""
-        return self._again(self.inverse_at(indices), self.normalization)
-
     def save(self, path: Path, *, force: bool = False) -> None:
         """Write an .npz from which `structure.files.read_depth` restores every attribute exactly.
 

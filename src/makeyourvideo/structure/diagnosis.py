@@ -11,7 +11,7 @@ from makeyourvideo.errors import InputError
 from makeyourvideo.media import MAX_BYTES, Luma
 from makeyourvideo.outputs import check_free, written_together
 from makeyourvideo.structure.convention import Convention, Kind
-from makeyourvideo.structure.depth import DepthVideo, Units
+from makeyourvideo.structure.depth import DepthVideo, Units, constant_depth
 from makeyourvideo.structure.doctor import examine
 from makeyourvideo.structure.doctor_repair import Repaired, repair
 from makeyourvideo.structure.doctor_specimen import FAULTS, Finding, Specimen
@@ -64,7 +64,7 @@ def diagnose(
         raise InputError(path, "depth in some pixels", "none in any")
     known = specimen.levels[~np.isnan(specimen.levels)]
     if known.min() == known.max():
-        raise InputError(path, "depth that varies", f"the constant {known[0]:g} in the whole clip")
+        raise constant_depth(str(path), known[0], None)
     if isinstance(samples, DepthVideo):
         return Diagnosis(path, specimen, examine(specimen), samples.units, samples.fps)
     units: Units = stated.units if stated and not specimen.bits else "relative"

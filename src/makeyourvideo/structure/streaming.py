@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from makeyourvideo.errors import InputError
 from makeyourvideo.outputs import written_whole
-from makeyourvideo.structure.depth import DepthVideo, Units
+from makeyourvideo.structure.depth import DepthVideo, Units, constant_depth
 
 Floats = NDArray[np.float32]
 
@@ -32,7 +32,8 @@ def save_streamed(
         how many frames are done, after each.
 
     Raises:
-        InputError: as `DepthVideo.from_inverse_depth`, or `path` exists and `force` is false.
+        InputError: no frame, one that is not finite or of another shape, depth that is constant, or `path`
+            exists and `force` is false.
     """
     with written_whole(path, force) as partial:
         low, high, count, shape = np.inf, -np.inf, 0, (0, 0)
@@ -41,6 +42,10 @@ def save_streamed(
             for frame in frames:
                 if not np.isfinite(frame).all():
                     raise InputError(source, "finite inverse depth", f"NaN or infinity in frame {count}")
+                if count and frame.shape != shape:
+                    raise InputError(
+                        source, f"frames of one shape, {shape}", f"{frame.shape} in frame {count}"
+                    )
                 shape = frame.shape
                 low, high, count = min(low, float(frame.min())), max(high, float(frame.max())), count + 1
                 raw.write(np.ascontiguousarray(frame, np.float32).tobytes())
@@ -48,7 +53,7 @@ def save_streamed(
         if not count:
             raise InputError(source, "at least one frame", "none")
         if low == high:
-            raise InputError(source, "depth that varies", f"the constant {low:g} in the whole clip")
+            raise constant_depth(source, low, None)
         scale, offset = np.full(count, (high - low) / 2), np.full(count, (high + low) / 2)
         with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
             with archive.open("values.npy", "w", force_zip64=True) as file, waiting.open("rb") as raw:

@@ -1,6 +1,5 @@
 """Stage 0: the autoencoder, trained on single frames of the world; and its decoder, trained further alone."""
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from makeyourvideo.model_folder import build_network
 from makeyourvideo.models.autoencoder import patch_size
 from makeyourvideo.training.config import AutoencoderConfig, DecoderConfig, StageConfig
 from makeyourvideo.training.data import draw_clips, open_data, picture_error, pictures_of, step_generator
-from makeyourvideo.training.record import write_record
+from makeyourvideo.training.record import write_part, write_record
 from makeyourvideo.training.start import take_over
 
 
@@ -104,6 +103,4 @@ class DecoderStage(_PictureStage):
 
     def finish(self, model: Path) -> None:
         """Write the whole model, with the new decoder."""
-        shutil.copytree(self.model, model, dirs_exist_ok=True)
-        self.vae.save_pretrained(model / "vae")
-        write_record(model, self.model, self.config)
+        write_part(model, self.model, "vae", self.vae, self.config)

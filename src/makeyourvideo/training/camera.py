@@ -1,6 +1,5 @@
 """The camera estimator, trained on the depth of clips and on what the world's cameras are known to do."""
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,11 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from makeyourvideo.model_folder import add_to_index
 from makeyourvideo.models.camera import CameraEstimator, Cameras, looked_at, turned
 from makeyourvideo.training.config import CameraConfig
 from makeyourvideo.training.data import depth_of, draw_clips, open_data, step_generator
-from makeyourvideo.training.record import write_record
+from makeyourvideo.training.record import write_part
 from makeyourvideo.training.start import take_over
 from makeyourvideo.world.render import FLOOR
 from makeyourvideo.world.scene import Scene
@@ -58,10 +56,7 @@ class CameraStage:
 
     def finish(self, model: Path) -> None:
         """Write the whole model, with the camera estimator."""
-        shutil.copytree(self.model, model, dirs_exist_ok=True)
-        self.camera.save_pretrained(model / "camera")
-        add_to_index(model, "camera")
-        write_record(model, self.model, self.config, self.start)
+        write_part(model, self.model, "camera", self.camera, self.config, self.start)
 
     def _cameras(self, name: str, scene: int) -> Cameras:
         if (name, scene) not in self.known:

@@ -36,7 +36,7 @@ class StageConfig(_Strict):
     Attributes:
         stage: which stage this is.
         steps: optimiser steps in all.
-        batch_size: pictures, or clips in the video stage, a step.
+        batch_size: pictures, or clips in the stages video and camera, a step.
         data: data sets by name, rendered when missing.
         mixed_precision: "bf16" runs matrix products and convolutions in bfloat16 (weights, sums and attention
             stay float32): faster where the processor has it, far slower where it lacks it.

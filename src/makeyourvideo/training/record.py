@@ -3,13 +3,16 @@
 import hashlib
 import json
 import re
+import shutil
 import subprocess
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from makeyourvideo.model_folder import TRAINING_RECORD
+from diffusers import ModelMixin
+
+from makeyourvideo.model_folder import TRAINING_RECORD, add_to_index
 from makeyourvideo.training.config import StageConfig
 
 
@@ -29,6 +32,21 @@ def write_record(
     record = {**record, **added, "stages": stages}
     record.pop("weights_sha256", None)  # of the weights before
     (model / TRAINING_RECORD).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
+
+
+def write_part(
+    model: Path,
+    previous: Path,
+    part: str,
+    network: ModelMixin,
+    config: StageConfig,
+    start: Path | None = None,
+) -> None:
+    """Write the model before with `network` as one of its parts, and the record."""
+    shutil.copytree(previous, model, dirs_exist_ok=True)
+    network.save_pretrained(model / part)
+    add_to_index(model, part)
+    write_record(model, previous, config, start)
 
 
 def _read(model: Path | None) -> dict[str, Any]:

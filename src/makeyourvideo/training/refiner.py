@@ -1,6 +1,5 @@
 """The refiner: from what sampling leaves, decoded, and its depth, to the true pictures."""
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,6 @@ from torch import nn
 from torch.nn.functional import pixel_shuffle
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from makeyourvideo.model_folder import add_to_index
 from makeyourvideo.models.autoencoder import decode, encode
 from makeyourvideo.models.refiner import Refiner
 from makeyourvideo.models.sketcher import Sketcher
@@ -18,7 +16,7 @@ from makeyourvideo.models.unet import VideoUNet
 from makeyourvideo.training.config import RefinerConfig
 from makeyourvideo.training.data import draw_clips, picture_error, pictures_of, step_generator
 from makeyourvideo.training.diffusion import DiffusionStage, Drawn
-from makeyourvideo.training.record import write_record
+from makeyourvideo.training.record import write_part
 from makeyourvideo.training.sketcher import standing_in
 from makeyourvideo.training.start import take_over
 
@@ -65,10 +63,7 @@ class RefinerStage(DiffusionStage):
 
     def finish(self, model: Path) -> None:
         """Write the whole model, with the refiner."""
-        shutil.copytree(self.model, model, dirs_exist_ok=True)
-        self.refiner.save_pretrained(model / "refiner")
-        add_to_index(model, "refiner")
-        write_record(model, self.model, self.config, self.start)
+        write_part(model, self.model, "refiner", self.refiner, self.config, self.start)
 
     @property
     def modules(self) -> nn.ModuleDict:

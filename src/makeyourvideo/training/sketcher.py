@@ -1,6 +1,5 @@
 """The sketcher, trained on pictures and on what the world's scenes are known to hold."""
 
-import shutil
 from collections.abc import Mapping
 from itertools import repeat
 from pathlib import Path
@@ -13,7 +12,6 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, cross_entropy, one_hot
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from makeyourvideo.model_folder import add_to_index
 from makeyourvideo.models.camera import Cameras, turned
 from makeyourvideo.models.sketcher import KINDS, Sketcher
 from makeyourvideo.training.camera import cameras_of
@@ -27,7 +25,7 @@ from makeyourvideo.training.data import (
     pictures_of,
     step_generator,
 )
-from makeyourvideo.training.record import write_record
+from makeyourvideo.training.record import write_part
 from makeyourvideo.training.start import take_over
 from makeyourvideo.world.colors import COLORS, linear_to_srgb
 from makeyourvideo.world.finishes import FINISHES, paint
@@ -165,10 +163,7 @@ class SketcherStage:
 
     def finish(self, model: Path) -> None:
         """Write the whole model, with the sketcher."""
-        shutil.copytree(self.model, model, dirs_exist_ok=True)
-        self.sketcher.save_pretrained(model / "sketcher")
-        add_to_index(model, "sketcher")
-        write_record(model, self.model, self.config, self.start)
+        write_part(model, self.model, "sketcher", self.sketcher, self.config, self.start)
 
     def _mispainted(self, sketch: Tensor, pictures: Tensor, objects: Tensor) -> Tensor:
         """Return the mean absolute error of pixels, with more weight on objects, and of their differences."""

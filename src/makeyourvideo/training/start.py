@@ -18,7 +18,7 @@ def take_over(network: nn.Module, model: Path, part: str, only: frozenset[str] |
     Args:
         network: what is going to be trained.
         model: the model folder.
-        part: "unet", "vae" or "text_encoder".
+        part: one of `NETWORKS`.
         only: names to take; all by default.
 
     Raises:
