@@ -1,5 +1,6 @@
 import hashlib
 import json
+import sys
 import warnings
 from pathlib import Path
 
@@ -302,6 +303,12 @@ def test_temporal_layers_that_were_never_trained_change_nothing(trained, write_c
         )
     torch.testing.assert_close(one, other)
     assert not (tmp_path / "loss.png").exists()
+
+
+def test_a_plot_that_cannot_be_drawn_is_refused_before_training(write_config, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(InputError, match=r"loss\.png: expected matplotlib"):
+        next(run_stage("image", write_config("image"), tmp_path, tmp_path / "data"))
 
 
 def test_a_bundle_holds_the_same_weights_in_half_precision(trained, tmp_path):

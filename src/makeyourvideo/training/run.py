@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from makeyourvideo.errors import InputError
+from makeyourvideo.structure.doctor_plot import check_plotting
 from makeyourvideo.training.autoencoder import AutoencoderStage, DecoderStage
 from makeyourvideo.training.camera import CameraStage
 from makeyourvideo.training.config import (
@@ -73,9 +74,11 @@ def run_stage(
         start: a model folder whose weights the networks begin with, wherever they fit.
 
     Raises:
-        InputError: the config is wrong, the model of the stage before is missing, or the stage has no start.
+        InputError: the config is wrong, the model of the stage before is missing, the stage has no start, or
+            matplotlib is not installed.
     """
     config = read_config(config_path, stage)
+    check_plotting(folder / "loss.png")
     folder.mkdir(parents=True, exist_ok=True)
     for done, total in prepare_data(config, data):
         yield Preparing("rendering", done, total)
