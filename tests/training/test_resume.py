@@ -14,11 +14,18 @@ PARTS = {
     "image": "unet",
     "video": "unet",
     "sketcher": "sketcher",
+    "reading": "sketcher",
     "camera": "camera",
     "depth": "depth_estimator",
     "judges": "judges/objects",
 }
-BEFORE = {"image": "autoencoder", "video": "image", "sketcher": "camera", "camera": "refiner"}
+BEFORE = {
+    "image": "autoencoder",
+    "video": "image",
+    "sketcher": "camera",
+    "reading": "sketcher",
+    "camera": "refiner",
+}
 
 
 @pytest.mark.parametrize("stage", PARTS)

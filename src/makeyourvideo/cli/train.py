@@ -21,6 +21,7 @@ class TrainingStage(StrEnum):
     refiner = "refiner"
     camera = "camera"
     sketcher = "sketcher"
+    reading = "reading"
     depth = "depth"
     judges = "judges"
 

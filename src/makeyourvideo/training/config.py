@@ -45,7 +45,16 @@ class StageConfig(_Strict):
     """
 
     stage: Literal[
-        "autoencoder", "image", "video", "decoder", "refiner", "sketcher", "camera", "depth", "judges"
+        "autoencoder",
+        "image",
+        "video",
+        "decoder",
+        "refiner",
+        "sketcher",
+        "reading",
+        "camera",
+        "depth",
+        "judges",
     ]
     steps: int
     batch_size: int
@@ -154,6 +163,19 @@ class SketcherConfig(StageConfig):
     gradient_weight: float = 1.0
 
 
+class ReadingConfig(StageConfig):
+    """The reading of a whole model's sketcher, and how often the prompt is dropped.
+
+    What is seen of a thing without a name is drawn with a spread of its logits between the ends of
+    `sharpness`. Where the thing is, the error counts up to `1 + object_weight` times as much.
+    """
+
+    stage: Literal["reading"]
+    prompt_dropout: float = 0.05
+    sharpness: tuple[float, float] = (1.0, 4.0)
+    object_weight: float = 3.0
+
+
 class CameraConfig(StageConfig):
     """The camera estimator of a whole model: keyword arguments of `CameraEstimator`.
 
@@ -189,6 +211,7 @@ _CONFIGS: dict[str, type[StageConfig]] = {
     "decoder": DecoderConfig,
     "refiner": RefinerConfig,
     "sketcher": SketcherConfig,
+    "reading": ReadingConfig,
     "camera": CameraConfig,
     "depth": DepthConfig,
     "judges": JudgesConfig,

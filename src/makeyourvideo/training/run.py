@@ -15,6 +15,7 @@ from makeyourvideo.training.config import (
     DepthConfig,
     ImageConfig,
     JudgesConfig,
+    ReadingConfig,
     RefinerConfig,
     SketcherConfig,
     StageConfig,
@@ -27,6 +28,7 @@ from makeyourvideo.training.diffusion import ImageStage, VideoStage, prepare_lat
 from makeyourvideo.training.judges import JudgesStage
 from makeyourvideo.training.loop import Step, train
 from makeyourvideo.training.plot import plot_log
+from makeyourvideo.training.reading import ReadingStage
 from makeyourvideo.training.refiner import RefinerStage
 from makeyourvideo.training.sketcher import SketcherStage
 
@@ -37,6 +39,7 @@ _Stage = (
     | DepthStage
     | ImageStage
     | JudgesStage
+    | ReadingStage
     | RefinerStage
     | SketcherStage
     | VideoStage
@@ -65,8 +68,8 @@ def run_stage(
     `folder` then holds `state.pt`, `log.jsonl`, `loss.png` and `model/`: the model folder so far.
 
     Args:
-        stage: "autoencoder", "image", "video", "decoder", "refiner", "camera",
-            "sketcher", "depth" or "judges".
+        stage: "autoencoder", "image", "video", "decoder", "refiner", "camera", "sketcher", "reading",
+            "depth" or "judges".
         config_path: the stage's YAML file.
         folder: of the run.
         data: folder of the rendered data sets, which are made where they are missing.
@@ -105,6 +108,10 @@ def _stage(
         return DecoderStage(config, data, model)
     if isinstance(config, CameraConfig):
         return CameraStage(config, data, model, start)
+    if isinstance(config, ReadingConfig):
+        if not (model / "sketcher").is_dir():
+            raise InputError("--model", "a model with a sketcher (`train sketcher`)", str(model))
+        return ReadingStage(config, data, model, start)
     if isinstance(config, SketcherConfig):
         if not (model / "camera").is_dir():
             raise InputError("--model", "a model with a camera (`train camera`)", str(model))
