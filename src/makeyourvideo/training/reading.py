@@ -41,9 +41,8 @@ class ReadingStage:
         self.tokenizer = CLIPTokenizer.from_pretrained(model / "tokenizer")
         self.text_encoder = CLIPTextModel.from_pretrained(model / "text_encoder").eval().requires_grad_(False)
         self.before: Sketcher = Sketcher.from_pretrained(model / "sketcher").eval().requires_grad_(False)
-        self.sketcher: Sketcher = Sketcher.from_pretrained(model / "sketcher").requires_grad_(False)
-        if start:
-            take_over(self.sketcher, start, "sketcher")
+        self.sketcher: Sketcher = Sketcher.from_config(Sketcher.load_config(model / "sketcher"))
+        take_over(self.sketcher.requires_grad_(False), start or model, "sketcher")
         for part in READING:
             self.sketcher.get_submodule(part).requires_grad_(True)
         self.modules = nn.ModuleDict(
