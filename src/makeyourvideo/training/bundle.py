@@ -14,6 +14,7 @@ from makeyourvideo.model_folder import TRAINING_RECORD
 from makeyourvideo.outputs import written_whole
 from makeyourvideo.training.narrowing import narrow, relative_error
 from makeyourvideo.training.record import record_weights
+from makeyourvideo.training.tokenizer import tokens_of
 from makeyourvideo.world.captions import caption
 from makeyourvideo.world.scene import WorldConfig, read_world, sample_scene
 
@@ -53,16 +54,15 @@ def bundle(model: Path, folder: Path, force: bool = False, text_width: int | Non
     """
     with written_whole(folder, force) as partial:
         shutil.copytree(model, partial)
-        error = 0.0 if text_width is None else _narrow_text(model, partial, text_width)
-        size = 0
+        error, size, narrowed = 0.0, 0, {}
+        if text_width is not None:
+            error = _narrow_text(model, partial, text_width)
+            narrowed = {"narrowed": {"text_width": text_width, "error": round(error, 4)}}
         for weights in partial.rglob("*.safetensors"):
             tensors = {name: tensor.to(torch.float16) for name, tensor in load_file(weights).items()}
             save_file(tensors, weights, metadata={"format": "pt"})
             size += weights.stat().st_size
-        if text_width is None:
-            record_weights(partial)
-        else:
-            record_weights(partial, narrowed={"text_width": text_width, "error": round(error, 4)})
+        record_weights(partial, **narrowed)
     return Bundled(size, error)
 
 
@@ -83,6 +83,4 @@ def _tokens(tokenizer: CLIPTokenizer, world: WorldConfig) -> Tensor:
     """Captions of scenes as the encoder sees them, the empty one among them: `(captions, length)`."""
     scenes = [sample_scene(seed, world) for seed in range(_SCENES + _UNSEEN)]
     captions = ["", *(caption(scene, seed) for scene in scenes for seed in range(_CAPTIONS))]
-    found = tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt").input_ids
-    assert isinstance(found, Tensor)
-    return found
+    return tokens_of(tokenizer, captions)

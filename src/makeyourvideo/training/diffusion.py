@@ -26,7 +26,7 @@ from makeyourvideo.training.data import depth_of, draw_clips, draw_prompts, open
 from makeyourvideo.training.latents import encode_dataset, latents_file, open_latents, visibility
 from makeyourvideo.training.record import words_of, write_record
 from makeyourvideo.training.start import take_over, take_over_words
-from makeyourvideo.training.tokenizer import train_tokenizer
+from makeyourvideo.training.tokenizer import tokens_of, train_tokenizer
 
 Drawn = Sequence[tuple[str, int, slice]]
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
@@ -136,7 +136,7 @@ class DiffusionStage:
     def _tokens(self, rng: np.random.Generator, drawn: Drawn) -> torch.Tensor:
         """Choose a caption of each clip, or none, as tokens `(b, n)`."""
         prompts = draw_prompts(rng, self.data, drawn, self.config.prompt_dropout)
-        return self.tokenizer(prompts, padding="max_length", truncation=True, return_tensors="pt").input_ids
+        return tokens_of(self.tokenizer, prompts)
 
     def _object_weights(self, drawn: Drawn) -> torch.Tensor:
         """Weigh each latent by the share of it that objects cover: `(b, 1, f, h, w)`."""

@@ -20,6 +20,7 @@ from makeyourvideo.training.data import depth_of, draw_clips, draw_prompts, open
 from makeyourvideo.training.record import write_part
 from makeyourvideo.training.sketcher import SEEN
 from makeyourvideo.training.start import take_over
+from makeyourvideo.training.tokenizer import context_of
 from makeyourvideo.world.captions import GENERIC, NOUNS, article
 
 READING = ("names", "words", "phrases", "read", "mix", "norm")
@@ -55,7 +56,9 @@ class ReadingStage:
         drawn = draw_clips(rng, self.data, self.config.batch_size, num_frames=1)
         captions = draw_prompts(rng, self.data, drawn, self.config.prompt_dropout)
         unnamed, kinds_of = zip(*(without_name(caption, rng) for caption in captions), strict=True)
-        context, other_context = self._context(captions), self._context(unnamed)
+        context, other_context = (
+            context_of(self.text_encoder, self.tokenizer, prompts) for prompts in (captions, unnamed)
+        )
         with torch.no_grad():
             seen = self.before.shapes(depth_of(self.data, drawn).to(self.before.device))[1].softmax(dim=1)
             blurred, share = blur(seen, kinds_of, rng, self.config.sharpness)
@@ -70,15 +73,6 @@ class ReadingStage:
     def finish(self, model: Path) -> None:
         """Write the whole model, with the sketcher."""
         write_part(model, self.model, "sketcher", self.sketcher, self.config, self.start)
-
-    def _context(self, prompts: tuple[str, ...] | list[str]) -> Tensor:
-        """Captions as the text encoder gives them, `(b, n, d)`."""
-        tokens = self.tokenizer(
-            list(prompts), padding="max_length", truncation=True, return_tensors="pt"
-        ).input_ids
-        with torch.no_grad():
-            found: Tensor = self.text_encoder(tokens.to(self.before.device)).last_hidden_state
-        return found
 
 
 def without_name(caption: str, rng: np.random.Generator) -> tuple[str, tuple[int, ...]]:

@@ -109,16 +109,14 @@ def _stage(
     if isinstance(config, CameraConfig):
         return CameraStage(config, data, model, start)
     if isinstance(config, ReadingConfig):
-        if not (model / "sketcher").is_dir():
-            raise InputError("--model", "a model with a sketcher (`train sketcher`)", str(model))
+        _check_part(model, "sketcher")
         return ReadingStage(config, data, model, start)
     if isinstance(config, SketcherConfig):
-        if not (model / "camera").is_dir():
-            raise InputError("--model", "a model with a camera (`train camera`)", str(model))
+        _check_part(model, "camera")
         return SketcherStage(config, data, model, start)
     assert isinstance(config, ImageConfig | RefinerConfig | VideoConfig)
-    if isinstance(config, RefinerConfig) and config.sketched and not (model / "sketcher").is_dir():
-        raise InputError("--model", "a model with a sketcher (`train sketcher`)", str(model))
+    if isinstance(config, RefinerConfig) and config.sketched:
+        _check_part(model, "sketcher")
     for done, total in prepare_latents(config, data, model):
         yield Preparing("encoding", done, total)
     if isinstance(config, RefinerConfig):
@@ -128,3 +126,8 @@ def _stage(
         if isinstance(config, ImageConfig)
         else VideoStage(config, data, model, start)
     )
+
+
+def _check_part(model: Path, part: str) -> None:
+    if not (model / part).is_dir():
+        raise InputError("--model", f"a model with a {part} (`train {part}`)", str(model))

@@ -27,6 +27,7 @@ from makeyourvideo.training.data import (
 )
 from makeyourvideo.training.record import write_part
 from makeyourvideo.training.start import take_over
+from makeyourvideo.training.tokenizer import context_of
 from makeyourvideo.world.colors import COLORS, linear_to_srgb
 from makeyourvideo.world.finishes import FINISHES, paint
 from makeyourvideo.world.floors import FLOORS
@@ -224,10 +225,7 @@ class SketcherStage:
     def _context(self, rng: np.random.Generator, drawn: Drawn) -> Tensor:
         """Choose a caption of each scene, or none, as the text encoder gives it: `(b, n, d)`."""
         prompts = draw_prompts(rng, self.data, drawn, self.config.prompt_dropout)
-        tokens = self.tokenizer(prompts, padding="max_length", truncation=True, return_tensors="pt").input_ids
-        with torch.no_grad():
-            found: Tensor = self.text_encoder(tokens.to(self.sketcher.device)).last_hidden_state
-        return found
+        return context_of(self.text_encoder, self.tokenizer, prompts)
 
     def _placed(self, rng: np.random.Generator, drawn: Drawn) -> Placed:
         """Tell where everything in some stills is, for cameras whose heading is drawn."""

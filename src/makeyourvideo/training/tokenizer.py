@@ -1,14 +1,31 @@
 """The bundled model's own byte-level byte-pair encoding, so that no word breaks it."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+import torch
 from tokenizers import pre_tokenizers
 from tokenizers.trainers import BpeTrainer
-from transformers import CLIPTokenizer
+from torch import Tensor
+from transformers import CLIPTextModel, CLIPTokenizer
 
 _START, _END, _PAD = "<|startoftext|>", "<|endoftext|>", "<|pad|>"
 _SUFFIX = "</w>"
+
+
+def tokens_of(tokenizer: CLIPTokenizer, prompts: Sequence[str]) -> Tensor:
+    """Prompts as tokens `(b, n)`, each filled up or cut to the model's length."""
+    found = tokenizer(list(prompts), padding="max_length", truncation=True, return_tensors="pt").input_ids
+    assert isinstance(found, Tensor)
+    return found
+
+
+@torch.no_grad()
+def context_of(encoder: CLIPTextModel, tokenizer: CLIPTokenizer, prompts: Sequence[str]) -> Tensor:
+    """Prompts as a text encoder that is not trained gives them, `(b, n, d)`."""
+    found = encoder(tokens_of(tokenizer, prompts).to(encoder.device)).last_hidden_state
+    assert isinstance(found, Tensor)
+    return found
 
 
 def train_tokenizer(captions: Iterable[str], vocabulary_size: int, max_length: int) -> CLIPTokenizer:
