@@ -47,6 +47,7 @@ CONFIGS = {
     "refiner": {"refiner": {"channels": 8, "num_blocks": 1}, "timesteps": [100, 500]},
     "sketcher": {"sketcher": {"channels": 16}},
     "reading": {},
+    "covering": {},
     "camera": {"camera": {"channels": 16, "frame_channels": 24}, "window": 4},
     "depth": {"imagenet": False},
     "judges": {},
@@ -74,7 +75,17 @@ def trained(tmp_path_factory, write_config):
 
     home = tmp_path_factory.mktemp("runs")
     model = None
-    for stage in ("autoencoder", "image", "video", "decoder", "refiner", "camera", "sketcher", "reading"):
+    for stage in (
+        "autoencoder",
+        "image",
+        "video",
+        "decoder",
+        "refiner",
+        "camera",
+        "sketcher",
+        "reading",
+        "covering",
+    ):
         for _ in run_stage(stage, write_config(stage), home / stage, home / "data", model):
             pass
         model = home / stage / "model"

@@ -15,6 +15,7 @@ PARTS = {
     "video": "unet",
     "sketcher": "sketcher",
     "reading": "sketcher",
+    "covering": "sketcher",
     "camera": "camera",
     "depth": "depth_estimator",
     "judges": "judges/objects",
@@ -24,6 +25,7 @@ BEFORE = {
     "video": "image",
     "sketcher": "camera",
     "reading": "sketcher",
+    "covering": "reading",
     "camera": "refiner",
 }
 

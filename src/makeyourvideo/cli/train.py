@@ -22,6 +22,7 @@ class TrainingStage(StrEnum):
     camera = "camera"
     sketcher = "sketcher"
     reading = "reading"
+    covering = "covering"
     depth = "depth"
     judges = "judges"
 

@@ -52,6 +52,7 @@ class StageConfig(_Strict):
         "refiner",
         "sketcher",
         "reading",
+        "covering",
         "camera",
         "depth",
         "judges",
@@ -176,6 +177,22 @@ class ReadingConfig(StageConfig):
     object_weight: float = 3.0
 
 
+class CoveringConfig(StageConfig):
+    """The coverings of a whole model's sketcher, and how often the prompt is dropped.
+
+    Each surface is asked at so many `points`; its squared error is divided by how much the true albedo, in
+    [-1, 1], varies over it, and that taken for at least about `faintest`. What is to stay as it was is asked
+    at `held_points` and counts `held_weight` times as much.
+    """
+
+    stage: Literal["covering"]
+    prompt_dropout: float = 0.05
+    points: int = 512
+    faintest: float = 0.02
+    held_points: int = 64
+    held_weight: float = 20.0
+
+
 class CameraConfig(StageConfig):
     """The camera estimator of a whole model: keyword arguments of `CameraEstimator`.
 
@@ -212,6 +229,7 @@ _CONFIGS: dict[str, type[StageConfig]] = {
     "refiner": RefinerConfig,
     "sketcher": SketcherConfig,
     "reading": ReadingConfig,
+    "covering": CoveringConfig,
     "camera": CameraConfig,
     "depth": DepthConfig,
     "judges": JudgesConfig,

@@ -11,6 +11,7 @@ from makeyourvideo.training.camera import CameraStage
 from makeyourvideo.training.config import (
     AutoencoderConfig,
     CameraConfig,
+    CoveringConfig,
     DecoderConfig,
     DepthConfig,
     ImageConfig,
@@ -22,6 +23,7 @@ from makeyourvideo.training.config import (
     VideoConfig,
     read_config,
 )
+from makeyourvideo.training.covering import CoveringStage
 from makeyourvideo.training.data import prepare_data
 from makeyourvideo.training.depth import DepthStage
 from makeyourvideo.training.diffusion import ImageStage, VideoStage, prepare_latents
@@ -35,6 +37,7 @@ from makeyourvideo.training.sketcher import SketcherStage
 _Stage = (
     AutoencoderStage
     | CameraStage
+    | CoveringStage
     | DecoderStage
     | DepthStage
     | ImageStage
@@ -69,7 +72,7 @@ def run_stage(
 
     Args:
         stage: "autoencoder", "image", "video", "decoder", "refiner", "camera", "sketcher", "reading",
-            "depth" or "judges".
+            "covering", "depth" or "judges".
         config_path: the stage's YAML file.
         folder: of the run.
         data: folder of the rendered data sets, which are made where they are missing.
@@ -111,6 +114,9 @@ def _stage(
     if isinstance(config, ReadingConfig):
         _check_part(model, "sketcher")
         return ReadingStage(config, data, model, start)
+    if isinstance(config, CoveringConfig):
+        _check_part(model, "sketcher")
+        return CoveringStage(config, data, model, start)
     if isinstance(config, SketcherConfig):
         _check_part(model, "camera")
         return SketcherStage(config, data, model, start)

@@ -1,6 +1,7 @@
 """The sketcher, trained on pictures and on what the world's scenes are known to hold."""
 
 from collections.abc import Mapping
+from functools import cache
 from itertools import repeat
 from pathlib import Path
 from typing import NamedTuple
@@ -51,7 +52,7 @@ ROUND = ("ball", "cylinder", "cone", "capsule")
 """Families that look the same however they are turned: which way, depth does not tell."""
 _POINTS = 96
 """At how many points of a surface a sentence is asked what covers it."""
-_PAVED = 6.0
+PAVED = 6.0
 """How far from the middle floors are asked, in metres."""
 _UNKNOWN = -100
 _PLACE = 8
@@ -130,7 +131,7 @@ class SketcherStage:
         self.modules = nn.ModuleDict(
             {"sketcher": self.sketcher, "looks": self.looks, "text_encoder": self.text_encoder}
         )
-        self.answers: dict[tuple[str, int], NDArray[np.int64]] = {}
+        self.answers = cache(lambda name, scene: answers_of(self.data[name].scene(scene)))
         self.standing: dict[tuple[str, int, int], Standing] = {}
 
     def loss(self, step: int) -> Tensor:
@@ -175,43 +176,11 @@ class SketcherStage:
     def _reading(self, rng: np.random.Generator) -> Tensor:
         """Return the loss of sentences alone, where it is given what every surface is."""
         drawn = draw_clips(rng, self.data, self.config.readings * self.config.batch_size, num_frames=1)
-        answers = [self._answers(name, scene) for name, scene, _ in drawn]
-        context = self._context(rng, drawn)
-        told = torch.from_numpy(np.concatenate(answers)).to(context.device)[:, :, None, None]
-        kinds = one_hot(told[:, 0], KINDS).movedim(-1, 1).to(context.dtype)
-        counts = torch.tensor([len(answer) for answer in answers], device=context.device)
-        found = self.sketcher.about(kinds, context.repeat_interleave(counts, dim=0))
-        covered = self._miscovered(found, told, rng)
+        answers = [self.answers(name, scene) for name, scene, _ in drawn]
+        told, kinds, context = told_of(answers, self._context(rng, drawn))
+        found = self.sketcher.about(kinds, context)
+        covered = sum(errors.mean() for errors, _ in miscovered(self.sketcher, found, told, rng, _POINTS))
         return self._misread(found, told[:, 1:]) + self.config.cover_weight * covered
-
-    def _miscovered(self, found: Tensor, told: Tensor, rng: np.random.Generator) -> Tensor:
-        """Return the mean squared error of what objects and the floor are covered with at some points.
-
-        Squared, because an absolute error sees no dots: most points lie beside them.
-        """
-        things, floors = (told[:, 1 + question, 0, 0] != _UNKNOWN for question in (_COLOR, _FLOOR))
-        looks = told[..., 0, 0].cpu().numpy()
-        points = rng.uniform(-1, 1, (int(things.sum()), _POINTS, 3)).astype(np.float32)
-        places = rng.uniform(-_PAVED, _PAVED, (int(floors.sum()), _POINTS, 2)).astype(np.float32)
-        painted = [
-            paint(some, LOOKS["color"][look[1 + _COLOR]], FINISHES[look[1 + _FINISH]])
-            for some, look in zip(points, looks[things.cpu().numpy()], strict=True)
-        ]
-        paved = [
-            tuple(FLOORS.values())[look[1 + _FLOOR]](some)
-            for some, look in zip(places, looks[floors.cpu().numpy()], strict=True)
-        ]
-        wrong = []
-        for covering, asked, where, what in (
-            (self.sketcher.cover, found[things], points, painted),
-            (self.sketcher.pave, found[floors], places, paved),
-        ):
-            placed, wanted = (
-                torch.from_numpy(part).to(found.device).movedim(2, 1)[..., None]
-                for part in (where, 2 * linear_to_srgb(np.stack(what)).astype(np.float32) - 1)
-            )
-            wrong.append((covering(covering.asking(asked), placed) - wanted).square().mean())
-        return torch.stack(wrong).sum()
 
     def _misread(self, found: Tensor, labels: Tensor) -> Tensor:
         """Return the summed cross-entropy of all looks, `(b, 5, h, w)` of them."""
@@ -257,7 +226,7 @@ class SketcherStage:
 
     def _labels(self, name: str, scene: int) -> NDArray[np.int64]:
         """Number what is at each place of a still, and its looks: `(1 + 5, h, w)`."""
-        answers = self._answers(name, scene)
+        answers = self.answers(name, scene)
         surfaces = torch.from_numpy(self.data[name].surfaces[scene][:1].copy())
         covered = torch.cat([surfaces == number for number in range(-1, len(answers) - 1)]).float()
         shares = avg_pool2d(covered, _PLACE)
@@ -265,11 +234,66 @@ class SketcherStage:
         shares[2:] += shares[2:] > 0  # whatever else is there
         return np.moveaxis(answers[shares.argmax(dim=0).numpy()], -1, 0)
 
-    def _answers(self, name: str, scene: int) -> NDArray[np.int64]:
-        """Number what sky, floor and each object of a scene are, and their looks: `(2 + objects, 1 + 5)`."""
-        if (name, scene) not in self.answers:
-            self.answers[name, scene] = answers_of(self.data[name].scene(scene))
-        return self.answers[name, scene]
+
+def miscovered(
+    sketcher: Sketcher, found: Tensor, told: Tensor, rng: np.random.Generator, count: int
+) -> list[tuple[Tensor, Tensor]]:
+    """Ask at random points what objects, and then what floors, are covered with.
+
+    Args:
+        sketcher: asked.
+        found: what it read about surfaces, `(surfaces, c, 1, 1)`.
+        told: what they are, and their looks, `(surfaces, 1 + 5, 1, 1)`.
+        rng: draws the points.
+        count: of points a surface.
+
+    Returns:
+        of objects and of floors: the mean squared error of each surface's albedo, and how much the true one
+        varies over it. Squared, because an absolute error sees no dots: most points lie beside them.
+    """
+    things, floors = surfaces_of(told)
+    looks = told[..., 0, 0].cpu().numpy()
+    points = rng.uniform(-1, 1, (int(things.sum()), count, 3)).astype(np.float32)
+    places = rng.uniform(-PAVED, PAVED, (int(floors.sum()), count, 2)).astype(np.float32)
+    painted = [
+        paint(some, LOOKS["color"][look[1 + _COLOR]], FINISHES[look[1 + _FINISH]])
+        for some, look in zip(points, looks[things.cpu().numpy()], strict=True)
+    ]
+    paved = [
+        tuple(FLOORS.values())[look[1 + _FLOOR]](some)
+        for some, look in zip(places, looks[floors.cpu().numpy()], strict=True)
+    ]
+    wrong = []
+    for covering, asked, where, what in (
+        (sketcher.cover, found[things], points, painted),
+        (sketcher.pave, found[floors], places, paved),
+    ):
+        placed, wanted = (
+            torch.from_numpy(part).to(found.device).movedim(2, 1)[..., None]
+            for part in (where, 2 * linear_to_srgb(np.stack(what)).astype(np.float32) - 1)
+        )
+        errors = (covering(covering.asking(asked), placed) - wanted).square().mean(dim=(1, 2, 3))
+        wrong.append((errors, wanted.var(dim=(2, 3)).mean(dim=1)))
+    return wrong
+
+
+def surfaces_of(told: Tensor) -> tuple[Tensor, Tensor]:
+    """Say which surfaces, `(surfaces, 1 + 5, 1, 1)` as `answers_of` numbers them, are objects and floors."""
+    things, floors = (told[:, 1 + question, 0, 0] != _UNKNOWN for question in (_COLOR, _FLOOR))
+    return things, floors
+
+
+def told_of(answers: list[NDArray[np.int64]], context: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """All surfaces of some scenes by their `answers_of` and texts, `(scenes, n, d)`.
+
+    Returns:
+        what they are and their looks `(surfaces, 1 + 5, 1, 1)`, their kinds as the sketcher is given them
+        `(surfaces, KINDS, 1, 1)`, and the text of each.
+    """
+    told = torch.from_numpy(np.concatenate(answers)).to(context.device)[:, :, None, None]
+    kinds = one_hot(told[:, 0], KINDS).movedim(-1, 1).to(context.dtype)
+    counts = torch.tensor([len(answer) for answer in answers], device=context.device)
+    return told, kinds, context.repeat_interleave(counts, dim=0)
 
 
 def _turns(

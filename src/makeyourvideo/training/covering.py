@@ -1,0 +1,77 @@
+"""What the sketcher covers objects and floors with, taught from sentences and points alone."""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from makeyourvideo.models.sketcher import Sketcher
+from makeyourvideo.training.config import CoveringConfig
+from makeyourvideo.training.data import draw_clips, draw_prompts, open_data, step_generator
+from makeyourvideo.training.record import write_part
+from makeyourvideo.training.sketcher import PAVED, answers_of, miscovered, surfaces_of, told_of
+from makeyourvideo.training.start import take_over
+from makeyourvideo.training.tokenizer import context_of
+
+COVERINGS = {"cover": (3, 1.0), "pave": (2, PAVED)}
+"""The parts of the sketcher that are trained: dimensions of their points, and how far those are asked."""
+
+
+class CoveringStage:
+    """Everything but the sketcher's coverings stays as it is.
+
+    Faint patterns, as grain in wood, weigh as much as bold ones, whose errors hide them from the sketcher's
+    own training. What covers objects is there on the floor, too, and what paves floors on objects: in
+    pictures both learnt to make up for each other. So there, and in the sky, each stays as it was.
+    """
+
+    def __init__(self, config: CoveringConfig, data: Path, model: Path, start: Path | None = None) -> None:
+        torch.manual_seed(config.seed)
+        self.config, self.model, self.start = config, model, start
+        self.data = open_data(config, data)
+        self.tokenizer = CLIPTokenizer.from_pretrained(model / "tokenizer")
+        self.text_encoder = CLIPTextModel.from_pretrained(model / "text_encoder").eval().requires_grad_(False)
+        self.before: Sketcher = Sketcher.from_pretrained(model / "sketcher").eval().requires_grad_(False)
+        self.sketcher: Sketcher = Sketcher.from_config(Sketcher.load_config(model / "sketcher"))
+        take_over(self.sketcher.requires_grad_(False), start or model, "sketcher")
+        for part in COVERINGS:
+            self.sketcher.get_submodule(part).requires_grad_(True)
+        self.answers = cache(lambda name, scene: answers_of(self.data[name].scene(scene)))
+        self.modules = nn.ModuleDict(
+            {"sketcher": self.sketcher, "before": self.before, "text_encoder": self.text_encoder}
+        )
+
+    def loss(self, step: int) -> Tensor:
+        """Return the errors of what covers surfaces, each by how much it varies, and of what was to stay."""
+        rng = step_generator(self.config, step)
+        drawn = draw_clips(rng, self.data, self.config.batch_size, num_frames=1)
+        answers = [self.answers(name, scene) for name, scene, _ in drawn]
+        captions = draw_prompts(rng, self.data, drawn, self.config.prompt_dropout)
+        context = context_of(self.text_encoder, self.tokenizer, captions)
+        told, kinds, context = told_of(answers, context)
+        with torch.no_grad():
+            found = self.before.about(kinds, context)
+        wrong = miscovered(self.sketcher, found, told, rng, self.config.points)
+        missed = [(errors / (varies + self.config.faintest)).mean() for errors, varies in wrong]
+        return torch.stack([*missed, self.config.held_weight * self._strayed(found, told, rng)]).sum()
+
+    def _strayed(self, found: Tensor, told: Tensor, rng: np.random.Generator) -> Tensor:
+        """Return how far coverings are from what they were, of surfaces that they are not there for."""
+        strayed = []
+        for (part, (dimensions, reach)), own in zip(COVERINGS.items(), surfaces_of(told), strict=True):
+            others = found[~own]
+            where = rng.uniform(-reach, reach, (len(others), dimensions, self.config.held_points, 1))
+            points = torch.from_numpy(where.astype(np.float32)).to(found.device)
+            now, then = (
+                covering(covering.asking(others), points)
+                for covering in (one.get_submodule(part) for one in (self.sketcher, self.before))
+            )
+            strayed.append((now - then).square().mean())
+        return torch.stack(strayed).sum()
+
+    def finish(self, model: Path) -> None:
+        """Write the whole model, with the sketcher."""
+        write_part(model, self.model, "sketcher", self.sketcher, self.config, self.start)
