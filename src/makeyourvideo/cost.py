@@ -90,7 +90,8 @@ def estimate_memory(
         skeleton.decode_latents(latents[:, :, :DECODED_TOGETHER], [plan], [depth])
     framing, frames = plan.framing, latents.shape[2]
     pictures = 2 * 3 * frames * framing.height * framing.width
-    at_work = max(denoising.peak, decoding.peak + pictures)
+    kept = pictures // 2 if plan.sketch_share else 0
+    at_work = max(denoising.peak, decoding.peak + pictures + kept)
     if plan.windows:  # which are encoded as they come
         at_work += ENCODER_BYTES
     return Memory(

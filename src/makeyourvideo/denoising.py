@@ -1,7 +1,6 @@
 """Plans -> latents -> frames: the networks of the pipeline, joined at the seam to the samplers."""
 
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -17,7 +16,7 @@ from makeyourvideo.errors import InputError
 from makeyourvideo.framing import Framing
 from makeyourvideo.memory import LAVISH, Thrift
 from makeyourvideo.models.autoencoder import decode, encode, spatial_factor
-from makeyourvideo.models.camera import CameraEstimator, Cameras, turned
+from makeyourvideo.models.camera import CameraEstimator
 from makeyourvideo.models.dense import by_frames
 from makeyourvideo.models.refiner import Refiner
 from makeyourvideo.models.sketcher import Sketcher
@@ -43,37 +42,19 @@ from makeyourvideo.sampling import (
     sketched,
     window_generator,
 )
+from makeyourvideo.sketches import Sketches, Views, as_pictures
 from makeyourvideo.structure.depth import DepthClip
 
 DECODED_TOGETHER = 8
 """Frames that are there as floating-point numbers at once when a whole video is decoded."""
 
+_LED = 0.8
+"""From this share of the schedule on frames are like their sketches: refiners are trained on such alone."""
+
 _SEEN_TOGETHER = 8
 """Frames whose depth is there at once when cameras are told from a whole video."""
 
 Around = Callable[[Predict, int], Predict]
-
-
-@dataclass(frozen=True)
-class Views:
-    """What a sketch has to know beside depth and text, of each frame of a batch.
-
-    Attributes:
-        cameras: how they stand.
-        sun: which way the light comes from, `(batch, frames, 2)`: to the right, and from ahead.
-    """
-
-    cameras: Cameras
-    sun: Tensor
-
-    @classmethod
-    def under(cls, sun: Tensor, cameras: Cameras) -> "Views":
-        """See the sun, `(batch, 2)` as the first camera has it, from each camera."""
-        return cls(cameras, turned(sun[:, None].expand_as(cameras.place), -cameras.heading))
-
-    def at(self, frames: slice) -> "Views":
-        """Return those of some frames."""
-        return Views(self.cameras.at(frames), self.sun[:, frames])
 
 
 def _bare(predict: Predict, _window: int) -> Predict:
@@ -106,6 +87,7 @@ class DenoisingPipeline(DiffusionPipeline):
         depths: Sequence[DepthClip],
         generators: Sequence[torch.Generator],
         around: Around = _bare,
+        sketches: Sketches | None = None,
     ) -> Iterator[SamplingStep]:
         """Sample a batch whose plans differ in nothing but text and depth; an event an evaluation.
 
@@ -114,6 +96,7 @@ class DenoisingPipeline(DiffusionPipeline):
             depths: the clips they were made for.
             generators: one a sample; all of a sample's noise comes from its own.
             around: called as `around(predict, 0)`; what it returns is asked in place of the network.
+            sketches: from `sketches`, where they are to be looked at again when it is decoded.
 
         Raises:
             InputError: the plans are for different shapes, some are sketched and some are not, or depth is
@@ -126,8 +109,9 @@ class DenoisingPipeline(DiffusionPipeline):
             wanted = "a mask for every sample or for none: only without one the model begins with its sketch"
             raise InputError("depth_mask", wanted, "one for some of the samples")
         plan, frames = plans[0], range(plans[0].num_frames)
+        sketches = sketches or self.sketches(plans, depths, generators)
         keys = [draw_key(own) for own in generators]
-        predict = self._predict(plans, depths, self._embed(plans), frames, self._views(plans, depths, keys))
+        predict = self._predict(plans, depths, self._embed(plans), frames, sketches)
         noise = self._noise(plan, keys, frames)
         yield from sample(around(predict, 0), self._sampler(plan), noise, generators, plan.eta)
 
@@ -140,6 +124,7 @@ class DenoisingPipeline(DiffusionPipeline):
         finished: MutableMapping[int, Tensor] | None = None,
         paths: MutableMapping[int, Tensor] | None = None,
         around: Around = _bare,
+        sketches: Sketches | None = None,
     ) -> Iterator[SamplingStep | WindowDone]:
         """Sample a video of any length window by window, in memory that does not grow with it.
 
@@ -149,6 +134,7 @@ class DenoisingPipeline(DiffusionPipeline):
             generator: all noise comes from it.
             finished, paths: see `sample_windows`; what is in them is not made again.
             around: called as `around(predict, window)` with each window's index, as in `denoise`.
+            sketches: as in `denoise`.
 
         Yields:
             a `SamplingStep` for each evaluation and a `WindowDone` for each window, whose latents are for
@@ -159,11 +145,11 @@ class DenoisingPipeline(DiffusionPipeline):
         """
         if not plan.windows:
             raise InputError("plan", "one with windows (stream=True)", "one for all frames at once")
+        sketches = sketches or self.sketches([plan], [depth], [generator])
         key, embeds = draw_key(generator), self._embed([plan])
-        views = cache(lambda: self._views([plan], [depth], [key]))  # once there is a window to be made
 
         def sample_one(window: Window, past: Tensor | None) -> Iterator[SamplingStep]:
-            predict = around(self._predict([plan], [depth], embeds, window.seen, views()), window.index)
+            predict = around(self._predict([plan], [depth], embeds, window.seen, sketches), window.index)
             noise, own = self._noise(plan, [key], window.seen), window_generator(key, window.index)
             return sample_after(predict, self._sampler(plan), noise, past, [own], plan.eta)
 
@@ -179,11 +165,12 @@ class DenoisingPipeline(DiffusionPipeline):
         anew: torch.Generator,
         finished: MutableMapping[int, Tensor],
         around: Around = _bare,
+        sketches: Sketches | None = None,
     ) -> Iterator[SamplingStep | WindowDone]:
         """Make one window of a streamed video again, in between its neighbours; they stay as they are.
 
         Args:
-            plan, depth, generator, around: as for `stream`, when the video was made.
+            plan, depth, generator, around, sketches: as for `stream`, when the video was made.
             index: which window.
             anew: the source of the window's new noise.
             finished: the latents of the other windows; the new ones are put there.
@@ -193,12 +180,12 @@ class DenoisingPipeline(DiffusionPipeline):
         """
         window, embeds = plan.windows[index], self._embed([plan])
         known, is_known = known_around(window, plan.windows, finished)
+        sketches = sketches or self.sketches([plan], [depth], [generator])
         key, new_key = draw_key(generator), draw_key(anew)
         before, new = (self._noise(plan, [one], window.seen) for one in (key, new_key))
         noise = faded_noise(before, new, is_known)
         own = window_generator(new_key, index)
-        views = self._views([plan], [depth], [key])
-        predict = around(self._predict([plan], [depth], embeds, window.seen, views), index)
+        predict = around(self._predict([plan], [depth], embeds, window.seen, sketches), index)
         for event in sample_among(predict, self._sampler(plan), noise, known, is_known, [own], plan.eta):
             event.window, event.windows = index, len(plan.windows)
             yield event
@@ -213,17 +200,40 @@ class DenoisingPipeline(DiffusionPipeline):
             texts = [plan.negative_prompt for plan in plans] + texts
         return self.encode_prompt(texts).to(self.unet.device, self.unet.dtype)
 
-    def _views(self, plans: Sequence[Plan], depths: Sequence[DepthClip], keys: Sequence[int]) -> Views | None:
-        """What cameras see of whole videos, where they are sketched: a window's follow from those before."""
-        plan = plans[0]
-        if self.sketcher is None or self.camera is None or not plan.sketch_share:
+    def sketches(
+        self, plans: Sequence[Plan], depths: Sequence[DepthClip], generators: Sequence[torch.Generator]
+    ) -> Sketches | None:
+        """What `denoise` or `stream` begin with when they are given the same; None where that is noise alone.
+
+        Nothing is painted yet, and the generators stay as they are.
+        """
+        sketcher, camera, plan = self.sketcher, self.camera, plans[0]
+        if sketcher is None or camera is None or not plan.sketch_share:
             return None
+        keys = [draw_key(own.clone_state()) for own in generators]
+        context = cache(lambda: self._embed(plans)[-len(plans) :])
+        views = cache(lambda: self._views(camera, plans, depths, keys))
+
+        @torch.no_grad()
+        def paint(frames: range) -> Tensor:
+            depth = self._conditions(plans, depths, frames).to(self.unet.dtype)
+            return self._sketch(sketcher, depth, context(), views().at(slice(frames.start, frames.stop)))
+
+        return Sketches(paint)
+
+    def _views(
+        self,
+        camera: CameraEstimator,
+        plans: Sequence[Plan],
+        depths: Sequence[DepthClip],
+        keys: Sequence[int],
+    ) -> Views:
+        """What cameras see of whole videos: a window's follow from those before."""
+        plan = plans[0]
         starts = range(0, plan.num_frames, _SEEN_TOGETHER)
         parts = (range(start, min(start + _SEEN_TOGETHER, plan.num_frames)) for start in starts)
         seen = (self.unfolded(self._conditions(plans, depths, part)) for part in parts)
-        cameras = self.camera.cameras(
-            rearrange(part, "(b f) 1 y x -> b f y x", b=len(plans)) for part in seen
-        )
+        cameras = camera.cameras(rearrange(part, "(b f) 1 y x -> b f y x", b=len(plans)) for part in seen)
         sun = torch.tensor([drawn_direction(key) for key in keys]).to(cameras.heading)
         sun[:, 1] = -sun[:, 1].abs()  # from behind the camera: what it looks at would be in its own shade
         return Views.under(sun, cameras)
@@ -239,7 +249,7 @@ class DenoisingPipeline(DiffusionPipeline):
         depths: Sequence[DepthClip],
         embeds: Tensor,
         frames: range,
-        views: Views | None,
+        sketches: Sketches | None,
     ) -> Predict:
         """The seam for some of the frames, guidance included."""
         plan = plans[0]
@@ -259,27 +269,37 @@ class DenoisingPipeline(DiffusionPipeline):
         if plan.guided:
             trained = self.scheduler.config.num_train_timesteps
             asked = guided(predict, plan.guidance_scale, plan.guidance_interval, trained)
-        if self.sketcher is not None and views is not None:
-            seen = views.at(slice(frames.start, frames.stop))
-            sketch = self._sketch(self.sketcher, depth[-len(plans) :], embeds[-len(plans) :], seen)
+        if sketches is not None:
+            sketch = self._encoded(sketches.of(frames), len(frames))
             asked = sketched(asked, sketch, plan.sketch_share, self.scheduler.config)
         return asked
 
     def _sketch(self, sketcher: Sketcher, depth: Tensor, embeds: Tensor, views: Views) -> Tensor:
-        """Latents of the sketch `(batch, channels, frames, height, width)`, some frames at a time."""
+        """Bytes of the sketch `(batch, frames, 3, height, width)`.
+
+        One frame at a time: it is the same to the bit whatever others are asked for.
+        """
         flat = self.unfolded(depth)
 
-        def sketch_slice(*given: Tensor) -> Tensor:
-            return encode(self.vae, sketcher(*given).clamp(-1, 1)[:, :, None])[:, :, 0]
+        def painted(*given: Tensor) -> Tensor:
+            return ((sketcher(*given).clamp(-1, 1) + 1) * 127.5).round().byte()
 
         frames, factor = depth.shape[2], spatial_factor(self.vae) / self.unet.config.depth_patch_size
         if factor != 1:
             flat = interpolate(flat, scale_factor=factor, mode="bilinear")
-        size = min(self.thrift.decoded_frames, len(flat))
         rows, columns = (side // 2 for side in flat.shape[2:])
         parts = (views.cameras.heading, views.cameras.floor(rows, columns), views.sun)
         seen = (part.flatten(0, 1) for part in parts)
-        latents = by_frames(sketch_slice, size, flat, embeds.repeat_interleave(frames, dim=0), *seen)
+        sketch = by_frames(painted, 1, flat, embeds.repeat_interleave(frames, dim=0), *seen)
+        return rearrange(sketch, "(b f) c h w -> b f c h w", f=frames)
+
+    def _encoded(self, painted: Tensor, frames: int) -> Tensor:
+        """Latents `(batch, channels, frames, height, width)` of sketches in a row, some at a time."""
+
+        def encode_slice(some: Tensor) -> Tensor:
+            return encode(self.vae, as_pictures(some, self.vae.dtype)[:, :, None])[:, :, 0]
+
+        latents = by_frames(encode_slice, min(self.thrift.decoded_frames, len(painted)), painted)
         return rearrange(latents, "(b f) c h w -> b c f h w", f=frames).float()
 
     def _sampler(self, plan: Plan) -> Sampler:
@@ -312,6 +332,7 @@ class DenoisingPipeline(DiffusionPipeline):
         plans: Sequence[Plan],
         depths: Sequence[DepthClip],
         frames: range | None = None,
+        sketches: Sketches | None = None,
     ) -> Tensor:
         """Decode to pictures `(batch, frames, 3, height, width)` in [0, 1], cropped to the size asked for.
 
@@ -319,11 +340,12 @@ class DenoisingPipeline(DiffusionPipeline):
             latents: of `plans`, `(batch, channels, frames, height, width)`.
             plans, depths: what they were made for; a refiner, where the plans ask for it, looks at the depth.
             frames: which frames of the video they are; without it, the first.
+            sketches: what they began with, from `sketches`; a refiner looks at them, too.
         """
-        framing = plans[0].framing
+        framing, frames = plans[0].framing, frames or range(latents.shape[2])
         pictures = decode(self.vae, latents.to(self.vae.dtype), self.thrift.decoded_frames)
         if self.refiner is not None and plans[0].refine:
-            pictures = self._refined(self.refiner, pictures, plans, depths, frames or range(latents.shape[2]))
+            pictures = self._refined(self.refiner, pictures, plans, depths, frames, sketches)
         pictures = pictures[..., : framing.height, : framing.width].transpose(1, 2)
         return pictures.float().div_(2).add_(0.5).clamp_(0, 1)  # in place: they are nobody else's
 
@@ -334,10 +356,17 @@ class DenoisingPipeline(DiffusionPipeline):
         plans: Sequence[Plan],
         depths: Sequence[DepthClip],
         frames: range,
+        sketches: Sketches | None,
     ) -> Tensor:
         flat = rearrange(pictures, "b c f h w -> (b f) c h w")
         depth = self.unfolded(self._conditions(plans, depths, frames)).to(flat.dtype)
-        refined = by_frames(refiner, 1, flat, depth)  # one at a time, so that layers stay in the cache
+        begun = (sketches.of(frames),) if sketches and plans[0].sketch_share >= _LED else ()
+
+        def refine(picture: Tensor, depth: Tensor, *sketch: Tensor) -> Tensor:
+            refined: Tensor = refiner(picture, depth, *(as_pictures(one, picture.dtype) for one in sketch))
+            return refined
+
+        refined = by_frames(refine, 1, flat, depth, *begun)  # one at a time: layers stay in the cache
         return rearrange(refined, "(b f) c h w -> b c f h w", f=len(frames))
 
     def unfolded(self, depth: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from makeyourvideo.pictures import evenly_chosen
 from makeyourvideo.pipeline import MakeYourVideoPipeline
 from makeyourvideo.pipeline_output import to_uint8
 from makeyourvideo.sampling import Predict, SamplingStep, TensorFolder, WindowDone, recorded
+from makeyourvideo.sketches import Sketches
 
 if TYPE_CHECKING:
     from makeyourvideo.drift.meter import DriftMeter, DriftReport
@@ -92,10 +93,11 @@ def make_at_once(pipe: MakeYourVideoPipeline, job: Job, kept: KeptWork, clock: C
     def around(predict: Predict, _window: int) -> Predict:
         return recorded(predict, answers)
 
-    for event in pipe.denoise([job.plan], [job.depth], [_seeded(job.settings.seed)], around):
+    sketches = _sketches(pipe, job)
+    for event in pipe.denoise([job.plan], [job.depth], [_seeded(job.settings.seed)], around, sketches):
         yield event
     yield clock.begins("decoding")
-    frames = _decoded(pipe, job, event.latents, range(job.plan.num_frames))
+    frames = _decoded(pipe, job, event.latents, range(job.plan.num_frames), sketches)
     meter = _meter(job)
     if meter:
         meter.add(frames)
@@ -116,13 +118,20 @@ def make_in_windows(
     """
     yield from _resumed(job, kept)
     yield clock.begins("sampling")
-    reel = _Reel(pipe, job)
+    sketches = _sketches(pipe, job)
+    reel = _Reel(pipe, job, sketches)
     remove(kept.video)
     with growing_video(kept.video, job.fps) as put:
         finished = kept.finished(0)
         if earlier is None:
             events = pipe.stream(
-                job.plan, job.depth, _seeded(job.settings.seed), finished, kept.paths, _recording(kept, 0)
+                job.plan,
+                job.depth,
+                _seeded(job.settings.seed),
+                finished,
+                kept.paths,
+                _recording(kept, 0),
+                sketches,
             )
             for event in _told(events, kept, 0):
                 if isinstance(event, WindowDone) and not job.settings.redone:
@@ -143,6 +152,7 @@ def make_in_windows(
                     _seeded(seed),
                     finished,
                     _recording(kept, part),
+                    sketches,
                 )
                 yield from _told(events, kept, part)
         if redone:
@@ -193,24 +203,31 @@ def _told(
 class _Reel:
     """Decodes windows, watches them for drift, and keeps the frames that the strip shows."""
 
-    def __init__(self, pipe: MakeYourVideoPipeline, job: Job) -> None:
-        self._pipe, self._job = pipe, job
+    def __init__(self, pipe: MakeYourVideoPipeline, job: Job, sketches: Sketches | None) -> None:
+        self._pipe, self._job, self._sketches = pipe, job, sketches
         self._wanted = shown_frames(job)
         self.shown: list[NDArray[np.uint8]] = []
         self.meter = _meter(job)
 
     def decoded(self, frames: range, latents: Tensor) -> Frames:
-        decoded = _decoded(self._pipe, self._job, latents.to(self._pipe.device), frames)
+        decoded = _decoded(self._pipe, self._job, latents.to(self._pipe.device), frames, self._sketches)
         if self.meter:
             self.meter.add(decoded)
         self.shown += [decoded[frame - frames.start].copy() for frame in self._wanted if frame in frames]
         return decoded
 
 
-def _decoded(pipe: MakeYourVideoPipeline, job: Job, latents: Tensor, frames: range) -> Frames:
+def _sketches(pipe: MakeYourVideoPipeline, job: Job) -> Sketches | None:
+    return pipe.sketches([job.plan], [job.depth], [_seeded(job.settings.seed)])
+
+
+def _decoded(
+    pipe: MakeYourVideoPipeline, job: Job, latents: Tensor, frames: range, sketches: Sketches | None
+) -> Frames:
     def part(first: int) -> Frames:
         some = slice(first, first + DECODED_TOGETHER)
-        return to_uint8(pipe.decode_latents(latents[:, :, some], [job.plan], [job.depth], frames[some]))[0]
+        given = [job.plan], [job.depth], frames[some], sketches
+        return to_uint8(pipe.decode_latents(latents[:, :, some], *given))[0]
 
     return np.concatenate([part(first) for first in range(0, len(frames), DECODED_TOGETHER)])
 

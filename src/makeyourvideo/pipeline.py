@@ -233,8 +233,9 @@ class MakeYourVideoPipeline(DenoisingPipeline):
         ]
         generators = per_sample_generators(generator, len(prompts))
 
+        sketches = self.sketches(plans, depths, generators)
         with self.progress_bar(total=plans[0].evaluations) as bar:
-            for event in self.denoise(plans, depths, generators):
+            for event in self.denoise(plans, depths, generators, sketches=sketches):
                 if callback_on_step_end is not None:
                     state = {"latents": event.latents}
                     changed = callback_on_step_end(self, event.step, event.timestep, state)
@@ -242,7 +243,9 @@ class MakeYourVideoPipeline(DenoisingPipeline):
                 bar.update()
         frames: Any = event.latents
         if output_type != "latent":
-            frames = to_output_type(self.decode_latents(frames, plans, depths), output_type)
+            frames = to_output_type(
+                self.decode_latents(frames, plans, depths, sketches=sketches), output_type
+            )
         self.maybe_free_model_hooks()
         if not return_dict:
             return (frames,)

@@ -1,0 +1,58 @@
+"""What denoising begins with, where a model has a sketcher, and what that has to know of its frames."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from makeyourvideo.models.camera import Cameras, turned
+
+
+@dataclass(frozen=True)
+class Views:
+    """What a sketch has to know beside depth and text, of each frame of a batch.
+
+    Attributes:
+        cameras: how they stand.
+        sun: which way the light comes from, `(batch, frames, 2)`: to the right, and from ahead.
+    """
+
+    cameras: Cameras
+    sun: Tensor
+
+    @classmethod
+    def under(cls, sun: Tensor, cameras: Cameras) -> "Views":
+        """See the sun, `(batch, 2)` as the first camera has it, from each camera."""
+        return cls(cameras, turned(sun[:, None].expand_as(cameras.place), -cameras.heading))
+
+    def at(self, frames: slice) -> "Views":
+        """Return those of some frames."""
+        return Views(self.cameras.at(frames), self.sun[:, frames])
+
+
+class Sketches:
+    """What the denoising of a batch begins with, painted when it is asked for.
+
+    Those that were painted last are kept: a window's frames are decoded once it is made, and a refiner looks
+    at their sketches again.
+
+    Args:
+        paint: some frames, to bytes `(batch, frames, 3, height, width)`.
+    """
+
+    def __init__(self, paint: Callable[[range], Tensor]) -> None:
+        self._paint, self._frames = paint, range(0)
+        self._kept = torch.empty(0)
+
+    def of(self, frames: range) -> Tensor:
+        """Bytes of some frames, in a row: `(batch * frames, 3, height, width)`."""
+        if frames.start not in self._frames or frames.stop > self._frames.stop:
+            self._kept, self._frames = self._paint(frames), frames
+        first = self._frames.start
+        return self._kept[:, frames.start - first : frames.stop - first].flatten(0, 1)
+
+
+def as_pictures(painted: Tensor, dtype: torch.dtype) -> Tensor:
+    """Bytes to numbers in [-1, 1]."""
+    return (painted.float() / 127.5 - 1).to(dtype)
