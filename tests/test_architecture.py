@@ -12,8 +12,8 @@ ROOT = Path(makeyourvideo.__file__).parent
 FOUNDATION = {"errors", "outputs", "media"}
 PIPELINE = {
     "presets", "framing", "settings", "sources", "depth_job", "planning", "sketches", "denoising",
-    "pipeline_output", "model_folder", "pipeline", "manifest", "job", "kept_work", "making", "run", "replay", "cost",
-    "memory", "timing",
+    "pipeline_output", "model_folder", "pipeline", "manifest", "job", "kept_work", "making", "run",
+    "replay", "cost", "memory", "timing",
 }  # fmt: skip
 BELOW = {"structure", "models", "sampling", "pictures", "drift"}
 ANYTHING = None

@@ -234,6 +234,27 @@ def test_windows_may_be_made_again_one_after_the_other_in_place_and_after_a_stop
     check_same(last.manifest, finish(run(straight, tmp_path / "again.webp")))
 
 
+def test_a_window_made_again_counts_alone_and_in_a_replay_after_the_others(
+    settings: Settings, tmp_path: Path
+) -> None:
+    output = tmp_path / "out.webp"
+    job = prepare(settings)
+    manifest = finish(run(job, output)).manifest
+    each = job.plan.evaluations // 3
+    redo, latents = with_window_redone(manifest, tmp_path, 1, None)
+    stop_after(run(prepare(redo), output, force=True, earlier=latents), 2)
+    events = list(run(prepare(redo), output, force=True, earlier=latents))
+    assert [event for event in events if isinstance(event, Resumed)] == [Resumed(2, each)]
+    steps = [event for event in events if isinstance(event, SamplingStep)]
+    assert {(step.window, step.windows) for step in steps} == {(0, 1)}
+    straight = prepare(read_manifest(tmp_path / "out.json").settings)
+    stop_after(run(straight, tmp_path / "again.webp"), 3 * each + 1)
+    events = list(run(straight, tmp_path / "again.webp"))
+    assert [event for event in events if isinstance(event, Resumed)] == [Resumed(3 * each + 1, 4 * each)]
+    steps = [event for event in events if isinstance(event, SamplingStep)]
+    assert {(step.window, step.windows) for step in steps} == {(3, 4)}
+
+
 def test_a_window_that_cannot_be_made_again_is_one_line(settings: Settings, tmp_path: Path) -> None:
     at_once = finish(run(prepare(settings.model_copy(update={"stream": False})), tmp_path / "once.mp4"))
     with pytest.raises(InputError, match="redo_window: expected a video made with --stream"):

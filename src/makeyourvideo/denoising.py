@@ -187,7 +187,6 @@ class DenoisingPipeline(DiffusionPipeline):
         own = window_generator(new_key, index)
         predict = around(self._predict([plan], [depth], embeds, window.seen, sketches), index)
         for event in sample_among(predict, self._sampler(plan), noise, known, is_known, [own], plan.eta):
-            event.window, event.windows = index, len(plan.windows)
             yield event
         made = event.latents[:, :, window.start - window.first : window.stop - window.first]
         finished[index] = made

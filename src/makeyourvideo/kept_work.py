@@ -84,6 +84,10 @@ class KeptWork:
         windows = len(self.finished(part))
         return windows * each + len(self.answers(part, windows))
 
+    def evaluations_again(self, part: int, window: int, each: int) -> int:
+        """The same of a part in which one window is made again."""
+        return each if window in self.finished(part) else len(self.answers(part, window))
+
     def remove(self) -> None:
         """The result is in place: drop everything."""
         remove(self.folder)

@@ -116,7 +116,16 @@ def make_in_windows(
         clock: told of the stages.
         earlier: the latents of a video that differs from this in the last redone window alone.
     """
-    yield from _resumed(job, kept)
+    again = list(enumerate(job.settings.redone, start=1))
+    if earlier is not None:
+        again = again[-1:]
+    first = len(job.plan.windows) if earlier is None else 0
+    passes = first + len(again)
+    each = job.plan.evaluations // len(job.plan.windows)
+    done = kept.evaluations(0, each) if earlier is None else 0
+    done += sum(kept.evaluations_again(part, index, each) for part, (index, _) in again)
+    if done:
+        yield Resumed(done, passes * each)
     yield clock.begins("sampling")
     sketches = _sketches(pipe, job)
     reel = _Reel(pipe, job, sketches)
@@ -133,14 +142,13 @@ def make_in_windows(
                 _recording(kept, 0),
                 sketches,
             )
-            for event in _told(events, kept, 0):
+            for event in _told(events, kept, 0, 0, passes):
                 if isinstance(event, WindowDone) and not job.settings.redone:
                     put(reel.decoded(event.window.made, event.latents))
                 yield event
         else:
             finished = TensorFolder(earlier)
-        redone = list(enumerate(job.settings.redone, start=1))
-        for part, (index, seed) in redone if earlier is None else redone[-1:]:
+        for made, (part, (index, seed)) in enumerate(again, start=first):
             kept.begin_part(part, finished, without=index)
             finished = kept.finished(part)
             if index not in finished:
@@ -154,8 +162,8 @@ def make_in_windows(
                     _recording(kept, part),
                     sketches,
                 )
-                yield from _told(events, kept, part)
-        if redone:
+                yield from _told(events, kept, part, made, passes)
+        if again:
             for window in job.plan.windows:
                 put(reel.decoded(window.made, finished[window.index]))
     report = reel.meter.report() if reel.meter else None
@@ -177,13 +185,6 @@ def _meter(job: Job) -> "DriftMeter | None":
     return DriftMeter(window.start for window in job.plan.windows[1:])
 
 
-def _resumed(job: Job, kept: KeptWork) -> Iterator[Resumed]:
-    each = job.plan.evaluations // len(job.plan.windows)
-    done = kept.evaluations(0, each)
-    if done:
-        yield Resumed(done, job.plan.evaluations)
-
-
 def _recording(kept: KeptWork, part: int) -> Around:
     def around(predict: Predict, window: int) -> Predict:
         return recorded(predict, kept.answers(part, window))
@@ -192,9 +193,12 @@ def _recording(kept: KeptWork, part: int) -> Around:
 
 
 def _told(
-    events: Iterator[SamplingStep | WindowDone], kept: KeptWork, part: int
+    events: Iterator[SamplingStep | WindowDone], kept: KeptWork, part: int, before: int, passes: int
 ) -> Iterator[SamplingStep | WindowDone]:
+    """Pass on what is told, as coming after `before` of the `passes` through a window that this run takes."""
     for event in events:
+        if isinstance(event, SamplingStep):
+            event.window, event.windows = before + event.window, passes
         if isinstance(event, WindowDone):
             kept.forget_answers(part, event.window.index)
         yield event
