@@ -35,7 +35,9 @@ def compare(pipe: MakeYourVideoPipeline, num_frames: int, shape: dict[str, int])
     at_once = pipe.plan("a red ball on sand", depth, "", Options(stream=False, **asked))
     *_, last = pipe.denoise([at_once], [depth], [torch.Generator().manual_seed(0)])
     both = (windows, last.latents)
-    videos = [to_uint8(pipe.decode_latents(latents, [plan], [depth]))[0] for latents in both]
+    sketches = pipe.sketches([plan], [depth], [torch.Generator().manual_seed(0)])
+    decoded = (pipe.decode_latents(latents, [plan], [depth], sketches=sketches) for latents in both)
+    videos = [to_uint8(video)[0] for video in decoded]
     distance = float((windows - last.latents).square().mean().sqrt())
     pixels = float(np.sqrt(((videos[0].astype(float) - videos[1]) ** 2).mean()))
     seams = [window.start for window in plan.windows[1:]]
