@@ -5,7 +5,7 @@ import torch
 from makeyourvideo.errors import InputError
 from makeyourvideo.models.sketcher import KINDS
 from makeyourvideo.training.config import read_config
-from makeyourvideo.training.reading import READING, ReadingStage, blur, mistaken
+from makeyourvideo.training.reading import READING, ReadingStage, blur, without_name
 from makeyourvideo.training.run import run_stage
 from makeyourvideo.training.sketcher import SEEN
 from makeyourvideo.world.captions import GENERIC
@@ -31,34 +31,22 @@ def test_the_reading_learns_and_nothing_else_moves(stage, assert_learns):
     assert changed == set(READING)
 
 
-CAPTION = "a red cube and a stone lantern on grass"
-
-
-@pytest.fixture
-def nameless(monkeypatch):
-    """Take its name from whatever is chosen."""
-    monkeypatch.setattr("makeyourvideo.training.reading._NAMED", 0.0)
-
-
-@pytest.mark.usefixtures("nameless")
-def test_the_only_thing_is_what_is_seen_of_any_shape_when_its_name_is_gone():
-    said, thing, taken_for = mistaken(
-        "an orange armchair on a brick floor at night", np.random.default_rng(0)
-    )
+def test_the_only_thing_may_be_any_shape_when_its_name_is_gone():
+    said, taken_for = without_name("an orange armchair on a brick floor at night", np.random.default_rng(0))
     assert said in {f"an orange {word} on a brick floor at night" for word in GENERIC}
-    assert set(thing) == set(taken_for) == kinds(*FAMILIES)
-    said, *_ = mistaken("an armchair on snow", np.random.default_rng(0))
+    assert set(taken_for) == kinds(*FAMILIES)
+    said, _ = without_name("an armchair on snow", np.random.default_rng(0))
     assert said in {"an object on snow", "a shape on snow", "a thing on snow"}
-    nothing = "on a stone floor at night"
-    assert mistaken(nothing, np.random.default_rng(0)) == (nothing, (), ())
+    assert without_name("on a stone floor at night", np.random.default_rng(0)) == (
+        "on a stone floor at night",
+        (),
+    )
 
 
-@pytest.mark.usefixtures("nameless")
 def test_of_several_things_one_loses_its_name_and_that_one_is_meant():
-    rng = np.random.default_rng(0)
-    found = {mistaken(CAPTION, rng) for _ in range(60)}
-    assert all(set(taken_for) == kinds(*FAMILIES) for *_, taken_for in found)
-    assert {said: set(thing) for said, thing, _ in found} == {
+    caption, rng = "a red cube and a stone lantern on grass", np.random.default_rng(0)
+    found = {without_name(caption, rng) for _ in range(60)}
+    assert {said: set(taken_for) for said, taken_for in found} == {
         **{f"a red {word} and a stone lantern on grass": kinds("cube") for word in GENERIC},
         **{
             f"a red cube and {word} on grass": kinds("lantern")
@@ -67,35 +55,21 @@ def test_of_several_things_one_loses_its_name_and_that_one_is_meant():
     }
 
 
-def test_what_keeps_its_name_may_be_taken_for_what_no_word_speaks_of(monkeypatch):
-    monkeypatch.setattr("makeyourvideo.training.reading._NAMED", 1.0)
-    rng = np.random.default_rng(0)
-    found = {mistaken(CAPTION, rng) for _ in range(20)}
-    assert {(said, *thing) for said, thing, _ in found} == {
-        (CAPTION, *kinds("cube")),
-        (CAPTION, *kinds("lantern")),
-    }
-    for _, thing, taken_for in found:
-        assert kinds(*FAMILIES) - set(taken_for) == kinds("cube", "lantern") - set(thing)
-
-
 def test_what_is_seen_of_a_thing_is_spread_over_shapes_and_all_else_stays():
     seen = torch.rand(2, KINDS, 8, 8).softmax(dim=1)
     seen[:, len(SEEN) :] = 0
     seen /= seen.sum(dim=1, keepdim=True)
     cube, every = tuple(kinds("cube")), tuple(kinds(*FAMILIES))
-    allowed = tuple(kinds(*FAMILIES) - kinds("ball"))
-    blurred, share = blur(seen, (cube, every), (allowed, every), np.random.default_rng(0), (1.0, 4.0))
+    blurred, share = blur(seen, (cube, every), np.random.default_rng(0), (1.0, 4.0))
     torch.testing.assert_close(blurred.sum(dim=1), torch.ones(2, 8, 8))
     torch.testing.assert_close(share[0], seen[0, list(cube)])
     torch.testing.assert_close(share[1], seen[1, list(every)].sum(dim=0, keepdim=True))
     outside = [SEEN.index("floor"), SEEN.index("sky")]
     torch.testing.assert_close(blurred[:, outside], seen[:, outside])
-    torch.testing.assert_close(blurred[0, list(kinds("ball"))], seen[0, list(kinds("ball"))])
-    others = [kind for kind in allowed if kind not in cube]
-    assert (blurred[0, others] > seen[0, others]).float().mean() > 0.9
+    others = [kind for kind in every if kind not in cube]
+    assert (blurred[0, others] >= seen[0, others]).all()
     assert blurred[1].std(dim=(1, 2))[list(every)].min() > 0  # it changes from place to place
-    kept, nothing = blur(seen, ((), ()), ((), ()), np.random.default_rng(0), (1.0, 4.0))
+    kept, nothing = blur(seen, ((), ()), np.random.default_rng(0), (1.0, 4.0))
     assert torch.equal(kept, seen)
     assert not nothing.any()
 
