@@ -87,7 +87,7 @@ def estimate_memory(
     with _LiveBytes(weights, 1 if thrift.hands_back else SCATTER) as denoising:
         latents = evaluate_once(skeleton, plan, depth, thrift)
     with torch.no_grad(), _LiveBytes(weights, 1 if thrift.hands_back else SCATTER) as decoding:
-        skeleton.decode_latents(latents[:, :, :DECODED_TOGETHER], [plan], [depth])
+        skeleton.decode_latents(latents[:, :, :DECODED_TOGETHER], [plan.as_decoded], [depth])
     framing, frames = plan.framing, latents.shape[2]
     pictures = 2 * 3 * frames * framing.height * framing.width
     kept = pictures // 2 if plan.sketch_share else 0

@@ -42,14 +42,11 @@ from makeyourvideo.sampling import (
     sketched,
     window_generator,
 )
-from makeyourvideo.sketches import Sketches, Views, as_pictures
+from makeyourvideo.sketches import Sketches, Views, as_pictures, with_detail
 from makeyourvideo.structure.depth import DepthClip
 
 DECODED_TOGETHER = 8
 """Frames that are there as floating-point numbers at once when a whole video is decoded."""
-
-_LED = 0.8
-"""From this share of the schedule on frames are like their sketches: refiners are trained on such alone."""
 
 _SEEN_TOGETHER = 8
 """Frames whose depth is there at once when cameras are told from a whole video."""
@@ -339,14 +336,27 @@ class DenoisingPipeline(DiffusionPipeline):
             latents: of `plans`, `(batch, channels, frames, height, width)`.
             plans, depths: what they were made for; a refiner, where the plans ask for it, looks at the depth.
             frames: which frames of the video they are; without it, the first.
-            sketches: what they began with, from `sketches`; a refiner looks at them, too.
+            sketches: what they began with, from `sketches`. Where they led nearly to the end and the plans
+                ask for it, frames take their detail from there in place of a refiner.
         """
         framing, frames = plans[0].framing, frames or range(latents.shape[2])
         pictures = decode(self.vae, latents.to(self.vae.dtype), self.thrift.decoded_frames)
-        if self.refiner is not None and plans[0].refine:
-            pictures = self._refined(self.refiner, pictures, plans, depths, frames, sketches)
+        if plans[0].refine and plans[0].is_led and sketches is not None:
+            pictures = self._detailed(pictures, sketches.of(frames))
+        elif plans[0].refine and self.refiner is not None:
+            pictures = self._refined(self.refiner, pictures, plans, depths, frames)
         pictures = pictures[..., : framing.height, : framing.width].transpose(1, 2)
         return pictures.float().div_(2).add_(0.5).clamp_(0, 1)  # in place: they are nobody else's
+
+    def _detailed(self, pictures: Tensor, painted: Tensor) -> Tensor:
+        """What is finer than half a place of the latents from sketches in a row: there it was lost."""
+        spread = spatial_factor(self.vae) / 2
+
+        def detailed(picture: Tensor, sketch: Tensor) -> Tensor:
+            return with_detail(picture, as_pictures(sketch, picture.dtype), spread)
+
+        flat = by_frames(detailed, 1, rearrange(pictures, "b c f h w -> (b f) c h w"), painted)
+        return rearrange(flat, "(b f) c h w -> b c f h w", f=pictures.shape[2])
 
     def _refined(
         self,
@@ -355,17 +365,10 @@ class DenoisingPipeline(DiffusionPipeline):
         plans: Sequence[Plan],
         depths: Sequence[DepthClip],
         frames: range,
-        sketches: Sketches | None,
     ) -> Tensor:
         flat = rearrange(pictures, "b c f h w -> (b f) c h w")
         depth = self.unfolded(self._conditions(plans, depths, frames)).to(flat.dtype)
-        begun = (sketches.of(frames),) if sketches and plans[0].sketch_share >= _LED else ()
-
-        def refine(picture: Tensor, depth: Tensor, *sketch: Tensor) -> Tensor:
-            refined: Tensor = refiner(picture, depth, *(as_pictures(one, picture.dtype) for one in sketch))
-            return refined
-
-        refined = by_frames(refine, 1, flat, depth, *begun)  # one at a time: layers stay in the cache
+        refined = by_frames(refiner, 1, flat, depth)  # one at a time, so that layers stay in the cache
         return rearrange(refined, "(b f) c h w -> b c f h w", f=len(frames))
 
     def unfolded(self, depth: Tensor) -> Tensor:

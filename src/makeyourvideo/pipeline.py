@@ -24,6 +24,7 @@ from makeyourvideo.models.sketcher import Sketcher
 from makeyourvideo.models.unet import VideoUNet
 from makeyourvideo.pipeline_output import MakeYourVideoOutput, OutputType, to_output_type
 from makeyourvideo.planning import (
+    LED,
     Mask,
     Plan,
     measure_range,
@@ -278,9 +279,9 @@ class MakeYourVideoPipeline(DenoisingPipeline):
             notes.append(f"nothing is sketched, because {why}")
         if negative_prompt and 2 not in sampling["branches"]:
             notes.append("the negative prompt has no effect, because no step is guided")
-        has_refiner = self.refiner is not None
-        refine = has_refiner and options.with_preset().refine is not False
-        if options.refine and not has_refiner:
+        can_refine = self.refiner is not None or sampling["sketch_share"] >= LED
+        refine = can_refine and options.with_preset().refine is not False
+        if options.refine and not can_refine:
             notes.append("frames are not refined, because the model has no refiner")
         frame_indices, frame_notes = plan_frames(depth, options, own.num_frames)
         source, native = (depth.height, depth.width), (own.height, own.width)

@@ -1,7 +1,7 @@
 """What a run does, settled before anything is computed."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,9 @@ STREAM_ABOVE = 128
 
 WINDOW = 32
 """New frames of a window, unless it is asked for otherwise."""
+
+LED = 0.8
+"""From this share of the schedule on the sketch leads nearly to the end."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,16 @@ class Plan:
     def num_frames(self) -> int:
         """Frames of the result."""
         return len(self.frame_indices)
+
+    @property
+    def is_led(self) -> bool:
+        """Whether the sketch stands for so much of the schedule that frames come out like it."""
+        return self.sketch_share >= LED
+
+    @property
+    def as_decoded(self) -> "Plan":
+        """The same as far as networks decode: none of them refines what takes its detail from the sketch."""
+        return replace(self, refine=self.refine and not self.is_led)
 
     @property
     def guided(self) -> bool:

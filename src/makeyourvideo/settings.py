@@ -81,7 +81,8 @@ class Options(BaseModel):
         sketch_share: how far into the schedule the sketch of a model that has a sketcher stands in for the
             network, as a share of its timesteps: 0 leaves it out, 1 leaves nothing but it. It follows the
             depth, so there is none where the depth is not followed everywhere.
-        refine: whether the model's refiner, where it has one, sharpens the decoded frames.
+        refine: whether decoded frames are sharpened: by the sketch, where it leads nearly to the end, or by
+            the model's refiner, where it has one.
         depth_normalization: whether the depth's minimum and maximum are taken over the clip or over each
             frame, where it should differ from what the model was trained with.
         depth_strength: how far the normalised depth stands out from its neutral middle: 1 is the depth as

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import conv2d, pad
 
 from makeyourvideo.models.camera import Cameras, turned
 
@@ -34,8 +35,8 @@ class Views:
 class Sketches:
     """What the denoising of a batch begins with, painted when it is asked for.
 
-    Those that were painted last are kept: a window's frames are decoded once it is made, and a refiner looks
-    at their sketches again.
+    Those that were painted last are kept: a window's frames are decoded once it is made, and take their
+    detail from there.
 
     Args:
         paint: some frames, to bytes `(batch, frames, 3, height, width)`.
@@ -56,3 +57,24 @@ class Sketches:
 def as_pictures(painted: Tensor, dtype: torch.dtype) -> Tensor:
     """Bytes to numbers in [-1, 1]."""
     return (painted.float() / 127.5 - 1).to(dtype)
+
+
+def with_detail(pictures: Tensor, sketch: Tensor, spread: float) -> Tensor:
+    """Take from `pictures`, `(n, 3, height, width)`, what is coarse, and what is fine from their `sketch`.
+
+    What is finer than a Gaussian of so many pixels `spread` has gone through no latents, then.
+    """
+    difference = sketch - pictures
+    return pictures + difference - _blurred(difference, spread)
+
+
+def _blurred(pictures: Tensor, spread: float) -> Tensor:
+    reach = min(round(3 * spread), *(side - 1 for side in pictures.shape[-2:]))
+    steps = torch.arange(-reach, reach + 1, device=pictures.device) / spread
+    weights = torch.exp(-steps.square() / 2)
+    weights = (weights / weights.sum()).to(pictures.dtype).expand(pictures.shape[1], 1, 1, -1)
+    for kernel in (weights, weights.transpose(2, 3)):
+        _, _, rows, columns = kernel.shape
+        around = (columns // 2, columns // 2, rows // 2, rows // 2)
+        pictures = conv2d(pad(pictures, around, mode="reflect"), kernel, groups=pictures.shape[1])
+    return pictures

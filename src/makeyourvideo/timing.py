@@ -133,7 +133,7 @@ def _computing(job: Job) -> float:
         latents = evaluate_once(pipe, plan, job.depth, job.thrift, frames)
     decoded = latents[:, :, : job.thrift.decoded_frames]
     with pictures.recorded(pipe.vae, pipe.refiner):
-        pipe.decode_latents(decoded, [plan], [job.depth])
+        pipe.decode_latents(decoded, [plan.as_decoded], [job.depth])
     passes = sum(seen) / frames
     evaluations = plan.branch_evaluations / max(*plan.branches, 1) / len(seen) * passes
     decodings = plan.num_frames / decoded.shape[2]

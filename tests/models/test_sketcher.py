@@ -14,6 +14,7 @@ from makeyourvideo.models.sketcher import Covering, Sketcher, upright
 from makeyourvideo.pipeline_output import to_uint8
 from makeyourvideo.sampling import WindowDone
 from makeyourvideo.settings import Options
+from makeyourvideo.sketches import with_detail
 
 
 @pytest.fixture
@@ -326,3 +327,36 @@ def test_a_model_may_do_without(pipe: MakeYourVideoPipeline, depth: DepthVideo, 
     bare.save_pretrained(tmp_path)
     assert MakeYourVideoPipeline.from_pretrained(tmp_path).sketcher is None
     assert MakeYourVideoPipeline.without_weights(tmp_path).sketcher is None
+
+
+def test_detail_comes_from_the_sketch_and_all_else_from_what_was_decoded() -> None:
+    fine = (torch.arange(64) % 2 * 2 - 1).float().expand(1, 3, 64, 64)
+    coarse = torch.linspace(-1, 1, 64)[:, None].expand(1, 3, 64, 64)
+    found = with_detail(0.5 * coarse, 0.2 * fine, 4.0)[..., 12:-12, 12:-12]
+    torch.testing.assert_close(found, (0.5 * coarse + 0.2 * fine)[..., 12:-12, 12:-12], atol=1e-3, rtol=0)
+    plain = torch.full((2, 3, 5, 7), 0.3)  # smaller than what is looked at
+    torch.testing.assert_close(with_detail(plain, plain - 0.5, 4.0), plain)
+
+
+@torch.no_grad()
+def test_detail_is_the_frames_own_where_the_sketch_led_to_them(
+    pipe: MakeYourVideoPipeline, depth: DepthVideo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    latents = torch.randn(1, 4, 4, 4, 4)
+    for share, refine, is_detailed in ((0.79, True, False), (0.8, True, True), (1.0, False, False)):
+        plan = pipe.plan("a ball", depth, "", Options(sketch_share=share, refine=refine))
+        sketches = pipe.sketches([plan], [depth], [torch.Generator().manual_seed(0)])
+        assert sketches is not None
+        alone = pipe.decode_latents(latents, [plan], [depth])
+        whole = pipe.decode_latents(latents, [plan], [depth], sketches=sketches)
+        assert torch.equal(whole, alone) != is_detailed
+        part = pipe.decode_latents(latents[:, :, 2:], [plan], [depth], range(2, 4), sketches)
+        torch.testing.assert_close(part, whole[:, 2:])
+        if is_detailed:
+            bare = pipe.decode_latents(latents, [plan.as_decoded], [depth])[0] * 2 - 1
+            wanted = with_detail(bare, sketches.of(range(4)) / 127.5 - 1, 4.0)
+            torch.testing.assert_close(whole[0], (wanted / 2 + 0.5).clamp(0, 1))
+    monkeypatch.setattr(pipe, "refiner", None)
+    plan = pipe.plan("a ball", depth, "", Options(sketch_share=0.8, refine=True))
+    assert plan.refine
+    assert plan.notes == ()

@@ -120,18 +120,6 @@ def test_a_refiner_is_shown_sketches_in_their_share(trained, write_config, tmp_p
         list(run_stage("refiner", config, tmp_path, trained / "data", sketchless))
 
 
-def test_the_refiner_learns_from_sketches_and_where_there_is_none_from_the_rest(trained, write_config):
-    model = trained / "sketcher" / "model"
-    for share, is_shown in ((0.0, False), (1.0, True)):
-        config = read_config(write_config("refiner", sketched=share), "refiner")
-        stage = RefinerStage(config, trained / "data", model)
-        torch.nn.init.normal_(stage.refiner.last.weight, std=0.1)
-        stage.loss(0).backward()
-        shown = stage.refiner.guide.weight.grad
-        assert (shown is not None and bool(shown.any())) == is_shown
-        assert stage.refiner.first.weight.grad.any()
-
-
 def test_a_stage_gone_on_with_keeps_the_refiner(trained, write_config, tmp_path):
     whole = trained / "refiner" / "model"
     for _ in run_stage("image", write_config("image", steps=1), tmp_path, trained / "data", whole, whole):

@@ -1,4 +1,4 @@
-"""Decoded frames, their depth and their sketch to sharper frames. Ours: the paper just decodes."""
+"""Decoded frames and their depth to sharper frames. Ours: the paper decodes by the autoencoder alone."""
 
 import torch
 from diffusers import ConfigMixin, ModelMixin
@@ -8,11 +8,10 @@ from torch.nn.functional import interpolate, pixel_shuffle, pixel_unshuffle, sil
 
 
 class Refiner(ModelMixin, ConfigMixin):
-    """Residual convolutions over decoded frames beside the depth and the sketch they were made from.
+    """Residual convolutions over decoded frames beside the depth they were made for.
 
     A small latent model leaves outlines soft and plain surfaces mottled, while the depth says to the pixel
-    where things end. And joints, veins and edges that were in the sketch are lost on the way through latents.
-    Untrained it changes nothing.
+    where things end. Untrained it changes nothing.
 
     Args:
         channels: of its layers.
@@ -25,19 +24,17 @@ class Refiner(ModelMixin, ConfigMixin):
         super().__init__()
         self.patch = patch_size
         self.first = _convolution(4 * patch_size**2, channels)
-        self.guide = nn.Conv2d(3 * patch_size**2, channels, 3, padding=1, bias=False)
         self.blocks = nn.ModuleList(_Block(channels) for _ in range(num_blocks))
         self.last = nn.Conv2d(channels, 3 * patch_size**2, 3, padding=1)
-        for parameter in (*self.last.parameters(), *self.guide.parameters()):
+        for parameter in self.last.parameters():
             nn.init.zeros_(parameter)
 
-    def forward(self, frames: Tensor, depth: Tensor, sketch: Tensor | None = None) -> Tensor:
+    def forward(self, frames: Tensor, depth: Tensor) -> Tensor:
         """Refine each frame by itself.
 
         Args:
             frames: `(n, 3, height, width)` in [-1, 1].
             depth: `(n, 1, rows, columns)`, normalised as the denoising network is shown it.
-            sketch: like `frames`, what their denoising began with; without it, they began with noise.
 
         Returns:
             Like `frames`.
@@ -46,8 +43,6 @@ class Refiner(ModelMixin, ConfigMixin):
             depth = interpolate(depth, frames.shape[-2:], mode="bilinear")
         seen = torch.cat([frames, depth], dim=1).contiguous(memory_format=torch.channels_last)
         hidden = self.first(pixel_unshuffle(seen, self.patch))
-        if sketch is not None:
-            hidden = hidden + self.guide(pixel_unshuffle(sketch - frames, self.patch))
         for block in self.blocks:
             hidden = block(hidden)
         return frames + pixel_shuffle(self.last(silu(hidden)), self.patch)

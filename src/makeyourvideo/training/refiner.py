@@ -1,4 +1,4 @@
-"""The refiner: from what sampling leaves, decoded, its depth and its sketch to the true pictures."""
+"""The refiner: from what sampling leaves, decoded, and its depth, to the true pictures."""
 
 from pathlib import Path
 
@@ -52,19 +52,14 @@ class RefinerStage(DiffusionStage):
         seen = pixel_shuffle(depth[:, :, 0], self.unet.config.depth_patch_size)
         with torch.no_grad():
             context = self.text_encoder(tokens).last_hidden_state
-            sketch = None
             if self.sketcher is not None:
-                sketch = self._sketch(self.sketcher, rng, drawn, seen, context)
+                sketch = encode(self.vae, self._sketch(self.sketcher, rng, drawn, seen, context))
                 some = torch.from_numpy(rng.random(len(drawn)) < self.config.sketched).to(latents.device)
                 some &= depth.flatten(1).any(dim=1)
-                latents = torch.where(
-                    some.view(-1, 1, 1, 1, 1), encode(self.vae, sketch[:, :, None]), latents
-                )
+                latents = torch.where(some[:, None, None, None, None], sketch, latents)
             decoded = decode(self.vae, self._denoised(latents, depth, context), len(drawn))[:, :, 0]
-            if sketch is not None:  # what began with noise is its own sketch: as if there were none
-                sketch = torch.where(some.view(-1, 1, 1, 1), sketch, decoded)
         pictures = pictures_of(self.data, drawn).to(decoded.device)
-        return picture_error(self.refiner(decoded, seen, sketch), pictures, self.config.gradient_weight)
+        return picture_error(self.refiner(decoded, seen), pictures, self.config.gradient_weight)
 
     def finish(self, model: Path) -> None:
         """Write the whole model, with the refiner."""
@@ -84,7 +79,7 @@ class RefinerStage(DiffusionStage):
         depth: torch.Tensor,
         context: torch.Tensor,
     ) -> torch.Tensor:
-        """Sketch pictures as their scenes' cameras and suns stand, `(b, 3, h, w)`; headings are drawn."""
+        """Sketch pictures as their scenes' cameras and suns stand, `(b, 3, 1, h, w)`; headings are drawn."""
         standing = [standing_in(self.data[name].scene(scene).at(frames)) for name, scene, frames in drawn]
         rows, columns = (side // 2 for side in depth.shape[2:])
         heading = torch.from_numpy(rng.uniform(-np.pi, np.pi, len(drawn)).astype(np.float32))
@@ -92,7 +87,7 @@ class RefinerStage(DiffusionStage):
         sun = torch.stack([stands.sun for stands in standing])
         placed = (part.to(depth.device) for part in (heading, floor, sun))
         sketch: torch.Tensor = sketcher(depth, context, *placed)
-        return sketch.clamp(-1, 1)
+        return sketch.clamp(-1, 1)[:, :, None]
 
     def _denoised(self, latents: torch.Tensor, depth: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
         noise = torch.randn_like(latents)
