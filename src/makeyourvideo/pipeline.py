@@ -280,7 +280,7 @@ class MakeYourVideoPipeline(DenoisingPipeline):
         if negative_prompt and 2 not in sampling["branches"]:
             notes.append("the negative prompt has no effect, because no step is guided")
         can_refine = self.refiner is not None or sampling["sketch_share"] >= LED
-        refine = can_refine and options.with_preset().refine is not False
+        sampling["refine"] &= can_refine
         if options.refine and not can_refine:
             notes.append("frames are not refined, because the model has no refiner")
         frame_indices, frame_notes = plan_frames(depth, options, own.num_frames)
@@ -299,7 +299,6 @@ class MakeYourVideoPipeline(DenoisingPipeline):
             depth_strength=options.depth_strength,
             depth_mask=None if depth_mask is None else plan_mask(depth_mask, depth, frame_indices),
             **sampling,
-            refine=refine,
             depth_range=measure_range(depth, frame_indices, place, normalization),
             windows=windows,
             notes=(*notes, *frame_notes, *framing.notes, *window_notes),

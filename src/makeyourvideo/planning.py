@@ -156,11 +156,13 @@ def plan_sampling(
         0 if answered else 1 + (is_used and inside)
         for answered, inside in zip(is_answered, is_inside, strict=True)
     )
+    # detail from the sketch costs next to nothing: presets that are quick leave a network out, not that
+    refine = options.refine is not False and (share >= LED or asked.refine is not False)
     where = "from {:g} to {:g} of the schedule".format(*interval)
     notes = []
     if options.quality is not None:
         guidance = f"guided {where}" if 2 in branches else "not guided"
-        refined = "" if asked.refine else ", not refined"
+        refined = "" if refine else ", not refined"
         begun = f"sketched up to {share:g} of the schedule, " if share else ""
         notes.append(f"{options.quality} quality: {name}, {steps} steps, {begun}{guidance}{refined}")
     given = {"eta": takes_eta, "timestep_spacing": takes_spacing}
@@ -181,6 +183,7 @@ def plan_sampling(
         "guidance_interval": tuple(interval),
         "eta": eta,
         "sketch_share": share,
+        "refine": refine,
         "branches": branches,
     }
     return sampling, notes

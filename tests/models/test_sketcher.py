@@ -360,3 +360,12 @@ def test_detail_is_the_frames_own_where_the_sketch_led_to_them(
     plan = pipe.plan("a ball", depth, "", Options(sketch_share=0.8, refine=True))
     assert plan.refine
     assert plan.notes == ()
+
+
+def test_a_draft_takes_its_detail_from_the_sketch_and_asks_no_refiner(
+    pipe: MakeYourVideoPipeline, depth: DepthVideo
+) -> None:
+    for share, refine, is_refined in ((0.8, None, True), (0.8, False, False), (0.5, None, False)):
+        plan = pipe.plan("a ball", depth, "", Options(quality="draft", sketch_share=share, refine=refine))
+        assert plan.refine == is_refined
+        assert plan.notes[0].endswith("not refined") != is_refined
