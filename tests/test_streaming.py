@@ -128,12 +128,23 @@ def test_one_window_that_holds_everything_is_the_one_pass(settings: Settings, tm
     assert streamed.strip.read_bytes() == at_once.strip.read_bytes()
 
 
-@pytest.mark.parametrize("scheduler", ["DDIMScheduler", "EulerAncestralDiscreteScheduler"])
+@pytest.mark.parametrize(
+    ("scheduler", "share"),
+    [("DDIMScheduler", 0.0), ("EulerAncestralDiscreteScheduler", 0.0), ("DDIMScheduler", 0.85)],
+)
 @pytest.mark.parametrize("stream", [True, False])
 def test_a_run_goes_on_after_a_stop_with_the_same_bytes(
-    settings: Settings, tmp_path: Path, stream: bool, scheduler: str
+    settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    stream: bool,
+    scheduler: str,
+    share: float,
 ) -> None:
-    job = prepare(settings.model_copy(update={"stream": stream, "scheduler": scheduler}))
+    monkeypatch.setattr("makeyourvideo.making.DECODED_TOGETHER", 3)  # not as windows are cut
+    asked_for = {"stream": stream, "scheduler": scheduler, "sketch_share": share}
+    job = prepare(settings.model_copy(update=asked_for))
+    assert job.plan.is_led == (share > 0)
     total = job.plan.evaluations
     asked, resumed, straight = evaluations(run(job, tmp_path / "straight.mp4"))
     assert (asked, resumed) == (total, [])
@@ -218,9 +229,11 @@ def test_the_only_window_made_again_is_the_video_of_another_seed(settings: Setti
     assert redone.video.read_bytes() == other.video.read_bytes()
 
 
+@pytest.mark.parametrize("share", [0.0, 0.85])
 def test_windows_may_be_made_again_one_after_the_other_in_place_and_after_a_stop(
-    settings: Settings, tmp_path: Path
+    settings: Settings, tmp_path: Path, share: float
 ) -> None:
+    settings = settings.model_copy(update={"sketch_share": share})
     output = tmp_path / "out.webp"
     finish(run(prepare(settings), output))
     for window, seed in ((1, 9), (2, None), (1, None)):

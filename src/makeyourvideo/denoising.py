@@ -184,6 +184,7 @@ class DenoisingPipeline(DiffusionPipeline):
         own = window_generator(new_key, index)
         predict = around(self._predict([plan], [depth], embeds, window.seen, sketches), index)
         for event in sample_among(predict, self._sampler(plan), noise, known, is_known, [own], plan.eta):
+            event.window, event.windows = index, len(plan.windows)
             yield event
         made = event.latents[:, :, window.start - window.first : window.stop - window.first]
         finished[index] = made
@@ -206,14 +207,16 @@ class DenoisingPipeline(DiffusionPipeline):
         sketcher, camera, plan = self.sketcher, self.camera, plans[0]
         if sketcher is None or camera is None or not plan.sketch_share:
             return None
-        keys = [draw_key(own.clone_state()) for own in generators]
-        context = cache(lambda: self._embed(plans)[-len(plans) :])
+        clones = {id(own): own.clone_state() for own in generators}  # one may serve several samples
+        keys = [draw_key(clones[id(own)]) for own in generators]
+        embeds = cache(lambda: self.encode_prompt([plan.prompt for plan in plans]))
         views = cache(lambda: self._views(camera, plans, depths, keys))
 
         @torch.no_grad()
-        def paint(frames: range) -> Tensor:
-            depth = self._conditions(plans, depths, frames).to(self.unet.dtype)
-            return self._sketch(sketcher, depth, context(), views().at(slice(frames.start, frames.stop)))
+        def paint(frame: int) -> Tensor:
+            depth = self._conditions(plans, depths, range(frame, frame + 1)).to(self.unet.dtype)
+            context = embeds().to(self.unet.device, self.unet.dtype)
+            return self._sketch(sketcher, depth, context, views().at(slice(frame, frame + 1)))
 
         return Sketches(paint)
 
@@ -271,29 +274,23 @@ class DenoisingPipeline(DiffusionPipeline):
         return asked
 
     def _sketch(self, sketcher: Sketcher, depth: Tensor, embeds: Tensor, views: Views) -> Tensor:
-        """Bytes of the sketch `(batch, frames, 3, height, width)`.
-
-        One frame at a time: it is the same to the bit whatever others are asked for.
-        """
-        flat = self.unfolded(depth)
+        """Bytes of the sketch of one frame of each sample, `(batch, 3, height, width)`, one at a time."""
+        flat, factor = self.unfolded(depth), spatial_factor(self.vae) / self.unet.config.depth_patch_size
 
         def painted(*given: Tensor) -> Tensor:
-            return ((sketcher(*given).clamp(-1, 1) + 1) * 127.5).round().byte()
+            return ((sketcher(*given).float().clamp(-1, 1) + 1) * 127.5).round().byte()
 
-        frames, factor = depth.shape[2], spatial_factor(self.vae) / self.unet.config.depth_patch_size
         if factor != 1:
             flat = interpolate(flat, scale_factor=factor, mode="bilinear")
         rows, columns = (side // 2 for side in flat.shape[2:])
         parts = (views.cameras.heading, views.cameras.floor(rows, columns), views.sun)
-        seen = (part.flatten(0, 1) for part in parts)
-        sketch = by_frames(painted, 1, flat, embeds.repeat_interleave(frames, dim=0), *seen)
-        return rearrange(sketch, "(b f) c h w -> b f c h w", f=frames)
+        return by_frames(painted, 1, flat, embeds, *(part.flatten(0, 1) for part in parts))
 
     def _encoded(self, painted: Tensor, frames: int) -> Tensor:
         """Latents `(batch, channels, frames, height, width)` of sketches in a row, some at a time."""
 
         def encode_slice(some: Tensor) -> Tensor:
-            return encode(self.vae, as_pictures(some, self.vae.dtype)[:, :, None])[:, :, 0]
+            return encode(self.vae, as_pictures(some).to(self.vae.dtype)[:, :, None])[:, :, 0]
 
         latents = by_frames(encode_slice, min(self.thrift.decoded_frames, len(painted)), painted)
         return rearrange(latents, "(b f) c h w -> b c f h w", f=frames).float()
@@ -338,10 +335,16 @@ class DenoisingPipeline(DiffusionPipeline):
             frames: which frames of the video they are; without it, the first.
             sketches: what they began with, from `sketches`. Where they led nearly to the end and the plans
                 ask for it, frames take their detail from there in place of a refiner.
+
+        Raises:
+            InputError: frames are to take their detail from sketches, and there are none.
         """
         framing, frames = plans[0].framing, frames or range(latents.shape[2])
+        is_detailed = plans[0].refine and plans[0].is_led
+        if is_detailed and sketches is None:
+            raise InputError("sketches", "those of `sketches(...)`, for the frames' detail", "none")
         pictures = decode(self.vae, latents.to(self.vae.dtype), self.thrift.decoded_frames)
-        if plans[0].refine and plans[0].is_led and sketches is not None:
+        if is_detailed and sketches is not None:
             pictures = self._detailed(pictures, sketches.of(frames))
         elif plans[0].refine and self.refiner is not None:
             pictures = self._refined(self.refiner, pictures, plans, depths, frames)
@@ -349,13 +352,10 @@ class DenoisingPipeline(DiffusionPipeline):
         return pictures.float().div_(2).add_(0.5).clamp_(0, 1)  # in place: they are nobody else's
 
     def _detailed(self, pictures: Tensor, painted: Tensor) -> Tensor:
-        """What is finer than half a place of the latents from sketches in a row: there it was lost."""
-        spread = spatial_factor(self.vae) / 2
-
-        def detailed(picture: Tensor, sketch: Tensor) -> Tensor:
-            return with_detail(picture, as_pictures(sketch, picture.dtype), spread)
-
-        flat = by_frames(detailed, 1, rearrange(pictures, "b c f h w -> (b f) c h w"), painted)
+        """Give pictures, in place, what is finer than half a place of the latents: there it was lost."""
+        flat, spread = rearrange(pictures, "b c f h w -> (b f) c h w"), spatial_factor(self.vae) / 2
+        for picture, sketch in zip(flat.split(1), painted.split(1), strict=True):
+            picture.copy_(with_detail(picture.float(), as_pictures(sketch), spread))
         return rearrange(flat, "(b f) c h w -> b c f h w", f=pictures.shape[2])
 
     def _refined(

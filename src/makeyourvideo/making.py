@@ -142,7 +142,7 @@ def make_in_windows(
                 _recording(kept, 0),
                 sketches,
             )
-            for event in _told(events, kept, 0, 0, passes):
+            for event in _told(events, kept, 0, passes):
                 if isinstance(event, WindowDone) and not job.settings.redone:
                     put(reel.decoded(event.window.made, event.latents))
                 yield event
@@ -162,7 +162,7 @@ def make_in_windows(
                     _recording(kept, part),
                     sketches,
                 )
-                yield from _told(events, kept, part, made, passes)
+                yield from _told(events, kept, part, passes, made)
         if again:
             for window in job.plan.windows:
                 put(reel.decoded(window.made, finished[window.index]))
@@ -193,12 +193,16 @@ def _recording(kept: KeptWork, part: int) -> Around:
 
 
 def _told(
-    events: Iterator[SamplingStep | WindowDone], kept: KeptWork, part: int, before: int, passes: int
+    events: Iterator[SamplingStep | WindowDone],
+    kept: KeptWork,
+    part: int,
+    passes: int,
+    made: int | None = None,
 ) -> Iterator[SamplingStep | WindowDone]:
-    """Pass on what is told, as coming after `before` of the `passes` through a window that this run takes."""
+    """Pass on what is told of the `passes` that a run makes: of a window that is made again, after `made`."""
     for event in events:
         if isinstance(event, SamplingStep):
-            event.window, event.windows = before + event.window, passes
+            event.window, event.windows = event.window if made is None else made, passes
         if isinstance(event, WindowDone):
             kept.forget_answers(part, event.window.index)
         yield event

@@ -24,7 +24,6 @@ from makeyourvideo.models.sketcher import Sketcher
 from makeyourvideo.models.unet import VideoUNet
 from makeyourvideo.pipeline_output import MakeYourVideoOutput, OutputType, to_output_type
 from makeyourvideo.planning import (
-    LED,
     Mask,
     Plan,
     measure_range,
@@ -199,7 +198,8 @@ class MakeYourVideoPipeline(DenoisingPipeline):
             generator: see `per_sample_generators`.
             output_type: form of the frames, see `MakeYourVideoOutput`.
             callback_on_step_end: called as `callback(pipe, step, timestep, {"latents": latents})` after
-                each evaluation; latents in the dictionary it returns take the place of the old ones.
+                each evaluation; latents in the dictionary it returns take the place of the old ones. Detail
+                that comes from the sketch stays as it is, but for `refine=False`.
             return_dict: False for a tuple of the frames alone.
 
         Raises:
@@ -273,16 +273,12 @@ class MakeYourVideoPipeline(DenoisingPipeline):
         is_followed = options.depth_strength == 1 and depth_mask is None
         has_sketcher = self.sketcher is not None and self.camera is not None
         can_sketch = has_sketcher and is_followed
-        sampling, notes = plan_sampling(options, own, self.scheduler, can_sketch)
+        sampling, notes = plan_sampling(options, own, self.scheduler, can_sketch, self.refiner is not None)
         if options.sketch_share and not can_sketch:
             why = "the depth is not followed everywhere" if has_sketcher else "the model has no sketcher"
             notes.append(f"nothing is sketched, because {why}")
         if negative_prompt and 2 not in sampling["branches"]:
             notes.append("the negative prompt has no effect, because no step is guided")
-        can_refine = self.refiner is not None or sampling["sketch_share"] >= LED
-        sampling["refine"] &= can_refine
-        if options.refine and not can_refine:
-            notes.append("frames are not refined, because the model has no refiner")
         frame_indices, frame_notes = plan_frames(depth, options, own.num_frames)
         source, native = (depth.height, depth.width), (own.height, own.width)
         framing = plan_framing(source, options.height, options.width, native, self.size_multiple)

@@ -128,15 +128,20 @@ def plan_frames(depth: DepthClip, options: Options, trained_frames: int) -> tupl
 
 
 def plan_sampling(
-    options: Options, own: Mapping[str, Any], scheduler: Any, can_sketch: bool = False
+    options: Options,
+    own: Mapping[str, Any],
+    scheduler: Any,
+    can_sketch: bool = False,
+    can_refine: bool = False,
 ) -> tuple[dict[str, Any], list[str]]:
-    """What of a `Plan` is about scheduler and guidance, and what there is to say about it.
+    """What of a `Plan` is about scheduler, guidance and sharpening, and what there is to say about it.
 
     Args:
         options: what is asked for.
         own: the defaults of the model.
         scheduler: the model's.
         can_sketch: whether there is a sketch of what is asked for.
+        can_refine: whether the model has a refiner.
 
     Raises:
         InputError: the scheduler cannot be used, or not with so many steps.
@@ -157,7 +162,8 @@ def plan_sampling(
         for answered, inside in zip(is_answered, is_inside, strict=True)
     )
     # detail from the sketch costs next to nothing: presets that are quick leave a network out, not that
-    refine = options.refine is not False and (share >= LED or asked.refine is not False)
+    is_led = share >= LED
+    refine = options.refine is not False and (is_led or (can_refine and asked.refine is not False))
     where = "from {:g} to {:g} of the schedule".format(*interval)
     notes = []
     if options.quality is not None:
@@ -165,6 +171,8 @@ def plan_sampling(
         refined = "" if refine else ", not refined"
         begun = f"sketched up to {share:g} of the schedule, " if share else ""
         notes.append(f"{options.quality} quality: {name}, {steps} steps, {begun}{guidance}{refined}")
+    if options.refine and not refine:
+        notes.append("frames are not refined, because the model has no refiner")
     given = {"eta": takes_eta, "timestep_spacing": takes_spacing}
     for setting, is_taken in given.items():
         if getattr(options, setting) is not None and not is_taken(name):

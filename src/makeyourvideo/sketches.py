@@ -35,28 +35,30 @@ class Views:
 class Sketches:
     """What the denoising of a batch begins with, painted when it is asked for.
 
-    Those that were painted last are kept: a window's frames are decoded once it is made, and take their
-    detail from there.
+    Each frame is painted by itself, so it is the same to the bit whatever others are asked for. What was
+    asked for last is kept: a window is decoded once it is made, and the next one sees some of its frames.
 
     Args:
-        paint: some frames, to bytes `(batch, frames, 3, height, width)`.
+        paint: a frame, to bytes `(batch, 3, height, width)`.
     """
 
-    def __init__(self, paint: Callable[[range], Tensor]) -> None:
-        self._paint, self._frames = paint, range(0)
-        self._kept = torch.empty(0)
+    def __init__(self, paint: Callable[[int], Tensor]) -> None:
+        self._paint = paint
+        self._kept: dict[int, Tensor] = {}
 
     def of(self, frames: range) -> Tensor:
         """Bytes of some frames, in a row: `(batch * frames, 3, height, width)`."""
-        if frames.start not in self._frames or frames.stop > self._frames.stop:
-            self._kept, self._frames = self._paint(frames), frames
-        first = self._frames.start
-        return self._kept[:, frames.start - first : frames.stop - first].flatten(0, 1)
+        if not self._kept.keys() >= set(frames):
+            self._kept = {frame: self._kept[frame] for frame in frames if frame in self._kept}
+            for frame in frames:
+                if frame not in self._kept:
+                    self._kept[frame] = self._paint(frame)
+        return torch.stack([self._kept[frame] for frame in frames], dim=1).flatten(0, 1)
 
 
-def as_pictures(painted: Tensor, dtype: torch.dtype) -> Tensor:
-    """Bytes to numbers in [-1, 1]."""
-    return (painted.float() / 127.5 - 1).to(dtype)
+def as_pictures(painted: Tensor) -> Tensor:
+    """Bytes to numbers in [-1, 1], in single precision."""
+    return painted.float() / 127.5 - 1
 
 
 def with_detail(pictures: Tensor, sketch: Tensor, spread: float) -> Tensor:

@@ -124,10 +124,11 @@ def _computing(job: Job) -> float:
     pipe, plan = job.skeleton, job.plan
     seen = [len(window.seen) for window in plan.windows] or [plan.num_frames]
     frames = min(max(seen), MEASURED_FRAMES)
-    text, sketch, unet, pictures = Layers(), Layers(), Layers(), Layers()
+    text, sketch, begun, unet, pictures = Layers(), Layers(), Layers(), Layers(), Layers()
     with (
         text.recorded(pipe.text_encoder),
-        sketch.recorded(pipe.camera, pipe.sketcher, pipe.vae),
+        sketch.recorded(pipe.camera, pipe.sketcher),
+        begun.recorded(pipe.vae),
         unet.recorded(pipe.unet),
     ):
         latents = evaluate_once(pipe, plan, job.depth, job.thrift, frames)
@@ -138,7 +139,14 @@ def _computing(job: Job) -> float:
     evaluations = plan.branch_evaluations / max(*plan.branches, 1) / len(seen) * passes
     decodings = plan.num_frames / decoded.shape[2]
     shapes = len(set(seen))
-    parts = ((text, 1, 1), (sketch, passes, 1), (unet, evaluations, shapes), (pictures, decodings, 1))
+    painted = plan.num_frames / frames
+    parts = (
+        (text, 1, 1),
+        (sketch, painted, 1),
+        (begun, passes, 1),
+        (unet, evaluations, shapes),
+        (pictures, decodings, 1),
+    )
     seconds = 0.0
     for layers, times, beginnings in parts:
         together, beginning = layers.seconds()

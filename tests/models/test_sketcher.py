@@ -9,12 +9,14 @@ import pytest
 import torch
 
 from makeyourvideo import DepthVideo, MakeYourVideoPipeline
+from makeyourvideo.errors import InputError
 from makeyourvideo.memory import Thrift
 from makeyourvideo.models.sketcher import Covering, Sketcher, upright
 from makeyourvideo.pipeline_output import to_uint8
-from makeyourvideo.sampling import WindowDone
+from makeyourvideo.sampling import WindowDone, draw_key
 from makeyourvideo.settings import Options
 from makeyourvideo.sketches import with_detail
+from tiny_model import moving_disc
 
 
 @pytest.fixture
@@ -224,7 +226,24 @@ def test_sketches_are_the_same_bytes_whichever_frames_are_asked_for(
     assert pipe.sketches([bare], [depth], [generator]) is None
 
 
-def test_what_denoising_begins_with_is_what_the_refiner_is_shown(
+def test_samples_of_a_batch_have_sketches_of_their_own(
+    pipe: MakeYourVideoPipeline, depth: DepthVideo
+) -> None:
+    other = DepthVideo.from_inverse_depth(moving_disc(4, 32, 32)[::-1].copy())
+    options = Options(sketch_share=1.0, height=37, width=20)
+    plans = [pipe.plan(*one, "", options) for one in (("a ball", depth), ("a cube", other))]
+    one = torch.Generator().manual_seed(0)
+    together = pipe.sketches(plans, [depth, other], [one, one])  # it serves both, one after the other
+    assert together is not None
+    keys = torch.Generator().manual_seed(0)
+    for sample, (plan, clip) in enumerate(zip(plans, (depth, other), strict=True)):
+        alone = pipe.sketches([plan], [clip], [keys])
+        draw_key(keys)
+        assert alone is not None
+        assert torch.equal(together.of(range(1, 3)).unflatten(0, (2, 2))[sample], alone.of(range(1, 3)))
+
+
+def test_what_denoising_begins_with_is_where_the_detail_comes_from(
     pipe: MakeYourVideoPipeline, depth: DepthVideo
 ) -> None:
     plan = pipe.plan("a ball", depth, "", Options(sketch_share=1.0, eta=0.0))
@@ -237,7 +256,7 @@ def test_what_denoising_begins_with_is_what_the_refiner_is_shown(
     assert np.array_equal(to_uint8(frames)[0], whole.frames[0])
 
 
-def test_a_few_frames_at_a_time_make_the_same_sketch(pipe: MakeYourVideoPipeline, depth: DepthVideo) -> None:
+def test_a_few_frames_at_a_time_are_encoded_alike(pipe: MakeYourVideoPipeline, depth: DepthVideo) -> None:
     latents = []
     for thrift in (Thrift(decoded_frames=4), Thrift(decoded_frames=1)):
         pipe.save_memory(thrift)
@@ -347,7 +366,10 @@ def test_detail_is_the_frames_own_where_the_sketch_led_to_them(
         plan = pipe.plan("a ball", depth, "", Options(sketch_share=share, refine=refine))
         sketches = pipe.sketches([plan], [depth], [torch.Generator().manual_seed(0)])
         assert sketches is not None
-        alone = pipe.decode_latents(latents, [plan], [depth])
+        if is_detailed:
+            with pytest.raises(InputError, match="sketches: expected those of"):
+                pipe.decode_latents(latents, [plan], [depth])
+        alone = pipe.decode_latents(latents, [plan.as_decoded], [depth])
         whole = pipe.decode_latents(latents, [plan], [depth], sketches=sketches)
         assert torch.equal(whole, alone) != is_detailed
         part = pipe.decode_latents(latents[:, :, 2:], [plan], [depth], range(2, 4), sketches)

@@ -3,8 +3,10 @@ import pytest
 import torch
 
 from makeyourvideo.errors import InputError
+from makeyourvideo.models.sketcher import Sketcher
 from makeyourvideo.training.config import read_config
 from makeyourvideo.training.covering import COVERINGS, CoveringStage
+from makeyourvideo.training.reading import READING, ReadingStage
 from makeyourvideo.training.run import run_stage
 from makeyourvideo.training.sketcher import answers_of, miscovered, surfaces_of, told_of
 from makeyourvideo.world.scene import WorldConfig, sample_scene
@@ -37,6 +39,26 @@ def test_the_coverings_learn_and_nothing_else_moves(stage, assert_learns):
     after = stage.sketcher.state_dict()
     changed = {name.split(".")[0] for name in after if not torch.equal(before[name], after[name])}
     assert changed == set(COVERINGS)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "parts"), [("covering", CoveringStage, COVERINGS), ("reading", ReadingStage, READING)]
+)
+def test_it_begins_with_another_one_s_trained_parts_and_with_no_others(
+    trained, write_config, tmp_path, name, kind, parts
+):
+    model = trained / "sketcher" / "model"
+    before = Sketcher.from_pretrained(model / "sketcher")
+    other = Sketcher.from_pretrained(model / "sketcher")
+    with torch.no_grad():
+        for weight in other.parameters():
+            weight += 1
+    other.save_pretrained(tmp_path / "sketcher")
+    config = read_config(write_config(name), name)
+    begun = kind(config, trained / "data", model, tmp_path).sketcher.state_dict()
+    for name, weight in begun.items():
+        wanted = other if name.split(".")[0] in parts else before
+        assert torch.equal(weight, wanted.state_dict()[name]), name
 
 
 def test_objects_and_floors_are_told_apart(surfaces):

@@ -21,7 +21,8 @@ class SamplingStep:
         timestep: where on the schedule it was, a tensor without axes.
         latents: the result `(batch, channels, frames, height, width)`; the consumer may put others in
             their place, and the loop goes on from those.
-        window, windows: which window of a long video it was, from 0, and how many there are.
+        window, windows: which window of a long video it was, from 0, and how many there are; in a run, which
+            pass through one, and how many the run makes.
     """
 
     step: int

@@ -43,9 +43,12 @@ class ReadingStage:
         self.text_encoder = CLIPTextModel.from_pretrained(model / "text_encoder").eval().requires_grad_(False)
         self.before: Sketcher = Sketcher.from_pretrained(model / "sketcher").eval().requires_grad_(False)
         self.sketcher: Sketcher = Sketcher.from_config(Sketcher.load_config(model / "sketcher"))
-        take_over(self.sketcher.requires_grad_(False), start or model, "sketcher")
+        take_over(self.sketcher.requires_grad_(False), model, "sketcher")
         for part in READING:
             self.sketcher.get_submodule(part).requires_grad_(True)
+        if start:
+            trained = (name for name, part in self.sketcher.named_parameters() if part.requires_grad)
+            take_over(self.sketcher, start, "sketcher", frozenset(trained))
         self.modules = nn.ModuleDict(
             {"sketcher": self.sketcher, "before": self.before, "text_encoder": self.text_encoder}
         )

@@ -179,7 +179,8 @@ class SketcherStage:
         answers = [self.answers(name, scene) for name, scene, _ in drawn]
         told, kinds, context = told_of(answers, self._context(rng, drawn))
         found = self.sketcher.about(kinds, context)
-        covered = sum(errors.mean() for errors, _ in miscovered(self.sketcher, found, told, rng, _POINTS))
+        wrong = miscovered(self.sketcher, found, told, rng, _POINTS)
+        covered = torch.stack([errors.mean() for errors, _ in wrong]).sum()
         return self._misread(found, told[:, 1:]) + self.config.cover_weight * covered
 
     def _misread(self, found: Tensor, labels: Tensor) -> Tensor:
