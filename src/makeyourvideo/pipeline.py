@@ -55,7 +55,7 @@ class MakeYourVideoPipeline(DenoisingPipeline):
         tokenizer: pads every prompt to its `model_max_length`.
         scheduler: any of `DDIMScheduler.compatibles`; each run makes a fresh one from its config.
         depth_estimator: for making depth from frames; sampling does not use it.
-        refiner: sharpens decoded frames by their depth, where a model has one.
+        refiner: sharpens decoded frames by their depth, where a model has one and no sketch leads to them.
         sketcher: paints what the denoising begins with, where a model has one.
         camera: tells from depth how the camera moves, for the sketcher.
         num_inference_steps: default number of steps.
