@@ -5,22 +5,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from transformers import CLIPTextModel, CLIPTokenizer
+from torch import Tensor
 
-from makeyourvideo.models.sketcher import Sketcher
 from makeyourvideo.training.config import CoveringConfig
-from makeyourvideo.training.data import draw_clips, draw_prompts, open_data, step_generator
-from makeyourvideo.training.record import write_part
+from makeyourvideo.training.data import draw_clips, draw_prompts, step_generator
 from makeyourvideo.training.sketcher import PAVED, answers_of, miscovered, surfaces_of, told_of
-from makeyourvideo.training.start import take_over
+from makeyourvideo.training.sketcher_parts import SketcherPartsStage
 from makeyourvideo.training.tokenizer import context_of
 
 COVERINGS = {"cover": (3, 1.0), "pave": (2, PAVED)}
 """The parts of the sketcher that are trained: dimensions of their points, and how far those are asked."""
 
 
-class CoveringStage:
+class CoveringStage(SketcherPartsStage):
     """Everything but the sketcher's coverings stays as it is.
 
     Faint patterns, as grain in wood, weigh as much as bold ones, whose errors hide them from the sketcher's
@@ -28,24 +25,11 @@ class CoveringStage:
     pictures both learnt to make up for each other. So there, and in the sky, each stays as it was.
     """
 
+    config: CoveringConfig
+
     def __init__(self, config: CoveringConfig, data: Path, model: Path, start: Path | None = None) -> None:
-        torch.manual_seed(config.seed)
-        self.config, self.model, self.start = config, model, start
-        self.data = open_data(config, data)
-        self.tokenizer = CLIPTokenizer.from_pretrained(model / "tokenizer")
-        self.text_encoder = CLIPTextModel.from_pretrained(model / "text_encoder").eval().requires_grad_(False)
-        self.before: Sketcher = Sketcher.from_pretrained(model / "sketcher").eval().requires_grad_(False)
-        self.sketcher: Sketcher = Sketcher.from_config(Sketcher.load_config(model / "sketcher"))
-        take_over(self.sketcher.requires_grad_(False), model, "sketcher")
-        for part in COVERINGS:
-            self.sketcher.get_submodule(part).requires_grad_(True)
-        if start:
-            trained = (name for name, part in self.sketcher.named_parameters() if part.requires_grad)
-            take_over(self.sketcher, start, "sketcher", frozenset(trained))
+        super().__init__(config, data, model, start, COVERINGS)
         self.answers = cache(lambda name, scene: answers_of(self.data[name].scene(scene)))
-        self.modules = nn.ModuleDict(
-            {"sketcher": self.sketcher, "before": self.before, "text_encoder": self.text_encoder}
-        )
 
     def loss(self, step: int) -> Tensor:
         """Return the errors of what covers surfaces, each by how much it varies, and of what was to stay."""
@@ -74,7 +58,3 @@ class CoveringStage:
             )
             strayed.append((now - then).square().mean())
         return torch.stack(strayed).sum()
-
-    def finish(self, model: Path) -> None:
-        """Write the whole model, with the sketcher."""
-        write_part(model, self.model, "sketcher", self.sketcher, self.config, self.start)

@@ -10,16 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import interpolate
-from transformers import CLIPTextModel, CLIPTokenizer
 
-from makeyourvideo.models.sketcher import KINDS, Sketcher
+from makeyourvideo.models.sketcher import KINDS
 from makeyourvideo.training.config import ReadingConfig
-from makeyourvideo.training.data import depth_of, draw_clips, draw_prompts, open_data, step_generator
-from makeyourvideo.training.record import write_part
+from makeyourvideo.training.data import depth_of, draw_clips, draw_prompts, step_generator
 from makeyourvideo.training.sketcher import SEEN
-from makeyourvideo.training.start import take_over
+from makeyourvideo.training.sketcher_parts import SketcherPartsStage
 from makeyourvideo.training.tokenizer import context_of
 from makeyourvideo.world.captions import GENERIC, NOUNS, article
 
@@ -32,26 +30,13 @@ _BLUR = 4
 """Rows and columns of the grid on which what a thing looks like changes from place to place."""
 
 
-class ReadingStage:
+class ReadingStage(SketcherPartsStage):
     """Everything but the sketcher's reading stays as it is."""
 
+    config: ReadingConfig
+
     def __init__(self, config: ReadingConfig, data: Path, model: Path, start: Path | None = None) -> None:
-        torch.manual_seed(config.seed)
-        self.config, self.model, self.start = config, model, start
-        self.data = open_data(config, data)
-        self.tokenizer = CLIPTokenizer.from_pretrained(model / "tokenizer")
-        self.text_encoder = CLIPTextModel.from_pretrained(model / "text_encoder").eval().requires_grad_(False)
-        self.before: Sketcher = Sketcher.from_pretrained(model / "sketcher").eval().requires_grad_(False)
-        self.sketcher: Sketcher = Sketcher.from_config(Sketcher.load_config(model / "sketcher"))
-        take_over(self.sketcher.requires_grad_(False), model, "sketcher")
-        for part in READING:
-            self.sketcher.get_submodule(part).requires_grad_(True)
-        if start:
-            trained = (name for name, part in self.sketcher.named_parameters() if part.requires_grad)
-            take_over(self.sketcher, start, "sketcher", frozenset(trained))
-        self.modules = nn.ModuleDict(
-            {"sketcher": self.sketcher, "before": self.before, "text_encoder": self.text_encoder}
-        )
+        super().__init__(config, data, model, start, READING)
 
     def loss(self, step: int) -> Tensor:
         """Return how far the answers are from those before: to captions as they are, and without a name."""
@@ -72,10 +57,6 @@ class ReadingStage:
             for asked in ((seen, context), (blurred, other_context))
         )
         return kept + told
-
-    def finish(self, model: Path) -> None:
-        """Write the whole model, with the sketcher."""
-        write_part(model, self.model, "sketcher", self.sketcher, self.config, self.start)
 
 
 def without_name(caption: str, rng: np.random.Generator) -> tuple[str, tuple[int, ...]]:
