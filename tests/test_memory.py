@@ -17,6 +17,7 @@ from makeyourvideo.errors import InputError
 from makeyourvideo.job import prepare
 from makeyourvideo.memory import LADDER, Thrift, parse_size
 from makeyourvideo.model_folder import NETWORKS
+from makeyourvideo.models.sketcher import Sketcher
 from makeyourvideo.pipeline import BUNDLED_MODEL
 from makeyourvideo.replay import check_same
 from makeyourvideo.run import Finished, Resumed, run
@@ -272,6 +273,20 @@ def test_what_is_sketched_takes_no_evaluations(settings: Settings, monkeypatch: 
         held.append(memory.activations)
     assert times[1] == pytest.approx(times[0] / 2)
     assert held[1] >= held[0]
+
+
+def test_one_frame_is_sketched_without_contents_and_counts_for_all(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def seconds(call: timing._Call) -> tuple[float, float]:
+        return (1.0, 1.0) if isinstance(call.module, Sketcher) else (0.0, 0.0)
+
+    monkeypatch.setattr(timing, "_seconds_of", seconds)
+    job, sketched = prepare(settings.model_copy(update={"sketch_share": 0.5})), []
+    assert job.skeleton.sketcher is not None
+    job.skeleton.sketcher.register_forward_hook(lambda *_: sketched.append(1))
+    assert timing._computing(job) == job.plan.num_frames
+    assert len(sketched) == 1
 
 
 def test_a_layer_really_runs() -> None:

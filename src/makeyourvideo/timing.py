@@ -124,10 +124,11 @@ def _computing(job: Job) -> float:
     pipe, plan = job.skeleton, job.plan
     seen = [len(window.seen) for window in plan.windows] or [plan.num_frames]
     frames = min(max(seen), MEASURED_FRAMES)
-    text, sketch, begun, unet, pictures = Layers(), Layers(), Layers(), Layers(), Layers()
+    text, camera, sketch, begun, unet, pictures = (Layers() for _ in range(6))
     with (
         text.recorded(pipe.text_encoder),
-        sketch.recorded(pipe.camera, pipe.sketcher),
+        camera.recorded(pipe.camera),
+        sketch.recorded(pipe.sketcher),
         begun.recorded(pipe.vae),
         unet.recorded(pipe.unet),
     ):
@@ -139,10 +140,10 @@ def _computing(job: Job) -> float:
     evaluations = plan.branch_evaluations / max(*plan.branches, 1) / len(seen) * passes
     decodings = plan.num_frames / decoded.shape[2]
     shapes = len(set(seen))
-    painted = plan.num_frames / frames
     parts = (
         (text, 1, 1),
-        (sketch, painted, 1),
+        (camera, plan.num_frames / frames, 1),
+        (sketch, plan.num_frames, 1),  # without contents one frame stands for all
         (begun, passes, 1),
         (unet, evaluations, shapes),
         (pictures, decodings, 1),
