@@ -16,6 +16,7 @@ from torch.nn.functional import adaptive_avg_pool2d, gelu, interpolate
 
 from makeyourvideo.models.dense import Linear
 from makeyourvideo.models.mixing import Mixing, slopes
+from makeyourvideo.models.parallax import FloorLine, floor_line, parallax, solved
 
 _SIDE = 64
 """What the shorter side of the depth is resized to, in pixels."""
@@ -23,11 +24,21 @@ _CELLS = 4
 """Of a frame its rows and columns of cells are told apart, so many each way."""
 _STEEPNESS = (20.0, 100.0)
 """What changes of depth from a frame to the next are multiplied by."""
-_MIDDLES = (0.4, 0.33, 0.9, 0.0, 0.0, 0.0)
-_SPREADS = (0.08, 0.12, 0.3, 0.03, 0.06, 0.06)
-"""Of the answers in the world: log focal length, pitch, log height, turn, step to the right, step ahead."""
+_STEEPEST_CHANGE = 200.0
+"""What changes that the camera alone does not explain are multiplied by."""
+_MIDDLES = (0.4, 0.33, 0.5, 0.0, 0.0, 0.0)
+_SPREADS = (0.08, 0.12, 0.3, 0.01, 0.02, 0.02)
+"""Of the answers in the world: log focal length, pitch, log height, and what is added to the guessed moves: a
+turn, and steps to the right and ahead in heights of the camera."""
+_MOVE_SCALES = (30.0, 20.0, 20.0, 20.0, 0.2, 0.2, 0.2, 0.2)
+"""What a guess, and how surely each part of it is told, are multiplied by."""
+_HINTS = len(_MOVE_SCALES)
+_RISE = 0.7
+"""The most that the camera's height may be off its usual one, in its logarithm."""
 _LEVEL = 0.1
 """The least fall of a camera's own ray, by which the floor is told to begin."""
+_NEAREST = 0.1
+"""How far away, in metres, what is seen is at least said to be."""
 _STEEPEST = 0.02
 """The least fall of a ray to the floor, a unit ahead; what is nearer the horizon is as far."""
 
@@ -90,6 +101,23 @@ class Cameras:
         points = turned(points, self.heading[..., None, None]) + self.place[..., None, None, :]
         return points.movedim(-1, 2)
 
+    def flow(self, rows: int, columns: int) -> Tensor:
+        """How points of the floor move on the picture, from each frame to the next, to the right and up.
+
+        In halves of the shorter side: `(batch, frames - 1, 2, rows, columns)`.
+        """
+        points = self.floor(rows, columns)[:, :-1].movedim(2, -1)
+        (before, after), seen = (self.at(slice(0, -1)), self.at(slice(1, None))), []
+        for camera in (before, after):
+            place, heading = camera.place[..., None, None, :], camera.heading[..., None, None]
+            right, ahead = turned(points - place, -heading).unbind(dim=-1)
+            angles = (camera.focal, camera.pitch, camera.height)
+            focal, pitch, height = (part[..., None, None] for part in angles)
+            away = (ahead * pitch.cos() + height * pitch.sin()).clamp(min=_NEAREST)
+            up = ahead * pitch.sin() - height * pitch.cos()
+            seen.append(focal[..., None] * torch.stack([right, up], dim=-1) / away[..., None])
+        return (seen[1] - seen[0]).movedim(-1, 2)
+
 
 def looked_at(height: Tensor, pitch: Tensor) -> Tensor:
     """How far ahead on the floor a camera looks, in metres; one that looks up or far is said to look near."""
@@ -106,7 +134,7 @@ def turned(points: Tensor, headings: Tensor) -> Tensor:
 class Following(nn.Module):
     """A residual: a convolution of each channel along the frames, then two layers of each frame alone."""
 
-    def __init__(self, channels: int, reach: int = 2) -> None:
+    def __init__(self, channels: int, reach: int = 4) -> None:
         super().__init__()
         size = 2 * reach + 1
         self.along = nn.Conv1d(
@@ -124,26 +152,33 @@ class Following(nn.Module):
 
 
 class CameraEstimator(ModelMixin, ConfigMixin):
-    """Look at each frame and at what changes to the next, then follow that along the clip.
+    """Solve for how the camera moves as if what is looked at stood still; then say what does.
+
+    Where everything stands still, geometry tells a move exactly; but objects move, too. So several moves are
+    solved for, each by what another part of the picture shows, which is learnt. Then the clip is followed, to
+    say which of them is the camera's: one, none or some of each.
 
     Args:
         channels: width of what is seen of a place; divisible by 4.
         frame_channels: width of what is known of a frame.
+        guesses: how many moves are solved for.
     """
 
     @register_to_config
-    def __init__(self, channels: int = 64, frame_channels: int = 96) -> None:
+    def __init__(self, channels: int = 64, frame_channels: int = 96, guesses: int = 4) -> None:
         super().__init__()
         half = channels // 2
         self.look = nn.Sequential(
-            *(nn.Conv2d(7, half, 5, 2, 2), nn.GroupNorm(1, half), nn.GELU()),
+            *(nn.Conv2d(8, half, 5, 2, 2), nn.GroupNorm(1, half), nn.GELU()),
             *(nn.Conv2d(half, half, 3, 2, 1), nn.GroupNorm(1, half), nn.GELU()),
             nn.Conv2d(half, channels, 3, 2, 1),
             *(Mixing(channels) for _ in range(2)),
         )
+        self.trust = nn.Conv2d(channels, guesses, 1)
         self.gather = Linear(channels * _CELLS**2, frame_channels)
+        self.hint = Linear(_HINTS * guesses + 3, frame_channels)
         self.follow = nn.Sequential(*(Following(frame_channels) for _ in range(2)))
-        self.answer = Linear(frame_channels, len(_MIDDLES))
+        self.answer = Linear(frame_channels, len(_MIDDLES) + guesses + 1)
 
     def forward(self, depth: Tensor) -> Cameras:
         """Tell the cameras of clips: depth `(batch, frames, height, width)`, normalised over each clip.
@@ -154,42 +189,70 @@ class CameraEstimator(ModelMixin, ConfigMixin):
 
     def cameras(self, depths: Iterable[Tensor]) -> Cameras:
         """The same of clips that come in parts, of which no two are held at once."""
-        known, last = [], None
+        seen, last = [], None
         for part in depths:
             small = _shrunk(part)
             small = small if last is None else torch.cat([last, small], dim=1)
-            known.append(self.seen(small[:, :-1], small[:, 1:]))
+            if small.shape[1] > 1:
+                seen.append(self.seen(small))
             last = small[:, -1:]
         assert last is not None
-        known.append(self.seen(last, last))
-        return self.answered(torch.cat(known, dim=1))
+        seen.append(self.seen(last.expand(-1, 2, -1, -1)))
+        return self.answered(*(torch.cat(parts, dim=1) for parts in zip(*seen, strict=True)))
 
-    def seen(self, depth: Tensor, following: Tensor) -> Tensor:
-        """Look at frames, `b f y x` of the size that is looked at, and at those that follow: `b f c`."""
-        frames = depth.shape[1]
-        flat, after = (rearrange(part, "b f y x -> (b f) 1 y x") for part in (depth, following))
-        if not len(flat):
-            return self.gather.weight.new_zeros(len(depth), 0, self.config.frame_channels)
+    def seen(self, depth: Tensor) -> tuple[Tensor, Tensor]:
+        """Look at frames, `b f y x` of the size that is looked at, but the last, and at those that follow.
+
+        Returns:
+            what is known of each frame, `b f-1 c`, and what geometry tells, in single precision, `b f-1 h`:
+            guesses, and how surely they are told; where the horizon is, how steep the floor, if there is one.
+        """
+        inverse = (depth + 1) / 2
+        line = floor_line(inverse)
+        hints = parallax(inverse, line)
+        flat, after = (rearrange(part, "b f y x -> (b f) 1 y x") for part in (depth[:, :-1], depth[:, 1:]))
         rows, columns = flat.shape[2:]
         places = [
             (2 * torch.arange(count, device=flat.device) - count + 1) / min(rows, columns)
             for count in (rows, columns)
         ]
         grid = torch.stack(torch.meshgrid(*places, indexing="ij")).expand(len(flat), -1, -1, -1)
-        changes = [torch.tanh(steepness * (after - flat)) for steepness in _STEEPNESS]
         sloped = [torch.tanh(_STEEPNESS[0] * slope) for slope in slopes(flat)]
-        hidden = torch.cat([flat, *sloped, *changes, grid], dim=1).to(self.gather.weight.dtype)
-        hidden = self.look(hidden.contiguous(memory_format=torch.channels_last))
+        changes = [torch.tanh(steepness * (after - flat)) for steepness in _STEEPNESS]
+        common = hints.agreeing(solved(*hints.evidence(hints.weight)))
+        unlike = torch.tanh(_STEEPEST_CHANGE * hints.error(common)) * hints.weight
+        shown = [flat, *sloped, *changes, unlike.view_as(flat), grid]
+        weights = self.gather.weight
+        hidden = self.look(torch.cat(shown, dim=1).to(weights.dtype, memory_format=torch.channels_last))
         cells = gelu(adaptive_avg_pool2d(hidden, _CELLS)).flatten(1)
-        return rearrange(self.gather(cells), "(b f) c -> b f c", f=frames)
+        trusts = interpolate(self.trust(hidden).float().sigmoid(), size=(rows, columns)).flatten(2)
+        guesses = [hints.guess(trust) for trust in trusts.unbind(dim=1)]
+        told = torch.cat([part for guess in guesses for part in guess], dim=1)
+        frames = depth.shape[1] - 1
+        floor = torch.stack([line.horizon, line.steepness.log(), line.found], dim=-1)[:, :frames]
+        told = torch.cat([rearrange(told, "(b f) h -> b f h", f=frames), floor], dim=-1)
+        return rearrange(self.gather(cells), "(b f) c -> b f c", f=frames), told
 
-    def answered(self, known: Tensor) -> Cameras:
-        """What is known of each frame, `b f c`, to cameras; lens and height are the same all along."""
-        answers = self.answer(gelu(self.follow(known))).float()  # moves are added up
+    def answered(self, known: Tensor, told: Tensor) -> Cameras:
+        """What is `seen` of each frame to cameras; the lens is the same all along."""
+        guesses = self.config.guesses
+        hints = self.hint((told * told.new_tensor(guesses * _MOVE_SCALES + (1, 1, 1))).to(known.dtype))
+        answers = self.answer(gelu(self.follow(known + hints))).float()  # moves are added up
+        own, shares = answers.split([len(_MIDDLES), guesses + 1], dim=-1)
         middles, spreads = (answers.new_tensor(values) for values in (_MIDDLES, _SPREADS))
-        focal, pitch, height, moves = (answers * spreads + middles).split([1, 1, 1, 3], dim=-1)
-        focal, height = (part.mean(dim=1, keepdim=True).exp().expand_as(part) for part in (focal, height))
-        return Cameras.moved(focal[..., 0], pitch[..., 0], height[..., 0], moves)
+        focal, pitch, height, moves = (own * spreads + middles).split([1, 1, 1, 3], dim=-1)
+        guessed, floor = told.split([_HINTS * guesses, 3], dim=-1)
+        guessed = guessed.unflatten(-1, (guesses, _HINTS))[..., :3]
+        moves = moves + (shares.softmax(dim=-1)[..., :-1, None] * guessed).sum(dim=-2)
+        focal, height = (part[..., 0].mean(dim=1, keepdim=True).exp() for part in (focal, height))
+        line = FloorLine(floor[..., 0], floor[..., 1].exp(), floor[..., 2] > 0)
+        told_pitch, scale = line.seen_with(focal)
+        pitch = torch.where(line.found, told_pitch, pitch[..., 0])
+        rise = torch.where(line.found, -scale.log(), 0)
+        usual = rise.sum(dim=1, keepdim=True) / line.found.sum(dim=1, keepdim=True).clamp(min=1)
+        height = height * torch.where(line.found, rise - usual, 0).clamp(-_RISE, _RISE).exp()
+        moves = torch.cat([moves[..., :1], moves[..., 1:] * height[..., None]], dim=-1)
+        return Cameras.moved(focal.expand_as(height), pitch, height, moves)
 
 
 def _shrunk(depth: Tensor) -> Tensor:

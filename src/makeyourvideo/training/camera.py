@@ -38,7 +38,7 @@ class CameraStage:
         self.known: dict[tuple[str, int], Cameras] = {}
 
     def loss(self, step: int) -> Tensor:
-        """Return the weighted errors of the floor, of its steps from frame to frame, and of the answers."""
+        """Return the weighted errors of the floor, of its flow from frame to frame, and of the answers."""
         rng = step_generator(self.config, step)
         drawn = draw_clips(rng, self.data, self.config.batch_size, self.config.window)
         backward, mirrored = (torch.from_numpy(rng.random((len(drawn), 1)) < 0.5) for _ in range(2))
@@ -50,9 +50,9 @@ class CameraStage:
         told = Cameras.joined([self._cameras(name, scene).at(frames) for name, scene, frames in drawn])
         true = _from_first(_reordered(told, backward, mirrored)).mapped(lambda value: value.to(depth.device))
         found = self.camera(depth)
-        placed, moved = _misplaced(found, true, surfaces == FLOOR)
+        placed, crawling = _misplaced(found, true, surfaces == FLOOR)
         answered = _misanswered(found, true)
-        return placed + self.config.step_weight * moved + self.config.answer_weight * answered
+        return placed + self.config.flow_weight * crawling + self.config.answer_weight * answered
 
     def finish(self, model: Path) -> None:
         """Write the whole model, with the camera estimator."""
@@ -97,7 +97,10 @@ def _from_first(cameras: Cameras) -> Cameras:
 
 
 def _misplaced(found: Cameras, true: Cameras, floor: Tensor) -> tuple[Tensor, Tensor]:
-    """Return how far points of the floor are off, by how far away they are, and so their steps.
+    """Return how far points of the floor are off, by how far away they are, and how far their flow is.
+
+    The flow, in halves of the picture, is what makes patterns of the floor crawl. It does not mind how high
+    the camera is said to be, as long as it steps as far.
 
     Args:
         found, true: the cameras of `b` clips of `f` frames.
@@ -105,14 +108,14 @@ def _misplaced(found: Cameras, true: Cameras, floor: Tensor) -> tuple[Tensor, Te
     """
     each = floor.shape[2] // _POINTS
     floor = floor[..., each // 2 :: each, each // 2 :: each]
-    ours, theirs = (cameras.floor(*floor.shape[2:]) for cameras in (found, true))
+    size = floor.shape[2:]
+    theirs = true.floor(*size)
     away = (theirs - true.place[..., None, None]).norm(dim=2)
-    weight = (floor & (away < _FARTHEST)) / away.clamp(min=0.5)
-    error = ours - theirs
-    step_weight = weight[:, 1:]
-    placed = (error.norm(dim=2) * weight).sum() / weight.sum().clamp(min=1)
-    moved = (error.diff(dim=1).norm(dim=2) * step_weight).sum() / step_weight.sum().clamp(min=1)
-    return placed, moved
+    near = floor & (away < _FARTHEST)
+    weight = near / away.clamp(min=0.5)
+    placed = ((found.floor(*size) - theirs).norm(dim=2) * weight).sum() / weight.sum().clamp(min=1)
+    crawling = (found.flow(*size) - true.flow(*size)).norm(dim=2)
+    return placed, (crawling * near[:, :-1]).sum() / near[:, :-1].sum().clamp(min=1)
 
 
 def _misanswered(found: Cameras, true: Cameras) -> Tensor:

@@ -196,14 +196,14 @@ class CoveringConfig(StageConfig):
 class CameraConfig(StageConfig):
     """The camera estimator of a whole model: keyword arguments of `CameraEstimator`.
 
-    It sees `window` frames of a clip. The errors of what moves from frame to frame, and of each answer by
-    itself, count `step_weight` and `answer_weight` times as much as those of where the floor is.
+    It sees `window` frames of a clip. The errors of the floor's flow from frame to frame, and of each answer
+    by itself, count `flow_weight` and `answer_weight` times as much as those of where the floor is.
     """
 
     stage: Literal["camera"]
     camera: dict[str, Any] = {}
     window: int = 16
-    step_weight: float = 8.0
+    flow_weight: float = 40.0
     answer_weight: float = 0.3
 
 

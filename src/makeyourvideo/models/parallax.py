@@ -1,0 +1,186 @@
+"""What geometry alone says of a camera above a plain floor: where the horizon is, and how it may have moved.
+
+All of depth here is inverse depth `b f y x`, 0 at infinity and at most 1. Pixels are told by how far they are
+up and to the right of the picture's middle, in halves of its shorter side. The camera stands upright, so the
+depth of a floor is a straight line from row to row, and meets 0 at the horizon.
+"""
+
+from typing import NamedTuple
+
+import torch
+from einops import rearrange
+from torch import Tensor
+from torch.nn.functional import max_pool2d
+
+from makeyourvideo.models.mixing import slopes
+
+FOCAL = 1.5
+"""The focal length that motion is seen with, in halves of the shorter side: that of a usual lens."""
+_PAIR = 16
+"""Lines are drawn through rows that are the picture's height, divided by this, apart."""
+_NEAR_LINE = 0.005
+"""How far off a line, in depth, a row may be to count as of the floor; then a third of it."""
+_FAINT = 0.01
+"""The least depth of a row of floor."""
+_REFITS = 12
+_FITTING = 0.3
+"""The least share of the rows below the horizon that must be of the floor."""
+_USUAL_HORIZON = 0.5
+_EDGE = 0.05
+"""A jump of depth around a pixel by which it counts half: what is behind comes into sight there."""
+_ABOVE = 0.01
+"""How much nearer than the floor a pixel counts half: the floor itself tells no move, and never falls."""
+_DISAGREEING = 0.005
+"""An error of depth by which a pixel counts a quarter."""
+_RIDGE = 3e-5
+_REWEIGHTINGS = 3
+
+
+class FloorLine(NamedTuple):
+    """The floor's depth in each frame of a batch: `steepness * (horizon - up)`, all `(batch, frames)`.
+
+    Attributes:
+        horizon: how far up it is.
+        steepness: of the depth.
+        found: whether there is a floor; where there is none, a usual one is told.
+    """
+
+    horizon: Tensor
+    steepness: Tensor
+    found: Tensor
+
+    def seen_with(self, focal: Tensor | float) -> tuple[Tensor, Tensor]:
+        """How far cameras of a lens look down, in radians, and the depth of what is their height away."""
+        pitch = torch.atan(self.horizon / focal)
+        return pitch, self.steepness * focal / pitch.cos()
+
+
+def floor_line(depth: Tensor) -> FloorLine:
+    """Find the line that the least depth of each row follows: what stands on a floor is nearer than it."""
+    rows = depth.shape[2]
+    up = _up(depth)
+    least = depth.amin(dim=3)
+    apart = max(1, rows // _PAIR)
+    above, below = least[..., :-apart], least[..., apart:]
+    slope = (above - below) / (up[:-apart] - up[apart:])
+    start = above - slope * up[:-apart]
+    line = start[..., None] + slope[..., None] * up
+    off = least[..., None, :] - line.clamp(min=0)
+    votes = ((off.abs() < _NEAR_LINE) & (line > 0)).sum(dim=-1) - 2 * (off < -_NEAR_LINE).sum(dim=-1)
+    votes = torch.where((above > _FAINT / 2) & (slope < 0), votes, -(10**6))
+    best = votes.argmax(dim=-1, keepdim=True)
+    start, slope = start.gather(-1, best), slope.gather(-1, best)
+    for refit in range(_REFITS):
+        line = start + slope * up
+        near = _NEAR_LINE if refit < _REFITS // 2 else _NEAR_LINE / 3
+        weight = ((line > 0) & (least > _FAINT)) / (1 + ((least - line) / near).square()).square()
+        whole = weight.sum(dim=-1, keepdim=True).clamp(min=1e-6)
+        middle, mean = ((weight * part).sum(dim=-1, keepdim=True) / whole for part in (up, least))
+        spread = (weight * (up - middle).square()).sum(dim=-1, keepdim=True)
+        slope = (weight * (up - middle) * (least - mean)).sum(dim=-1, keepdim=True) / spread.clamp(min=1e-6)
+        start = mean - slope * middle
+    share = weight.sum(dim=-1) / (start + slope * up > 0).sum(dim=-1).clamp(min=1)
+    start, slope = start[..., 0], slope[..., 0]
+    found = (share > _FITTING) & (slope < -_FAINT)
+    usual = least[..., -1].clamp(min=_FAINT) / (1 + _USUAL_HORIZON)
+    horizon = torch.where(found, -start / torch.where(found, slope, 1), _USUAL_HORIZON)
+    return FloorLine(horizon, torch.where(found, -slope, usual), found)
+
+
+class Parallax(NamedTuple):
+    """What each pixel says of a camera's move to the next frame: `by_moves @ move = change`.
+
+    Of what stands still all pixels say the same, and so do those of what rises or falls.
+
+    Attributes:
+        by_moves: how depth changes, `(n, pixels, 4)`, by a turn of the camera to the right in radians, by its
+            steps to the right and ahead, and by a fall of what is seen, those in heights of the camera.
+        change: of depth, beside what the floor's line explains, `(n, pixels)`.
+        weight: `(n, pixels)`; next to nothing at edges and on the floor.
+    """
+
+    by_moves: Tensor
+    change: Tensor
+    weight: Tensor
+
+    def evidence(self, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """Normal equations `(n, 4, 4)` and `(n, 4)` with each pixel's `weight`, `(n, pixels)`."""
+        weighted = self.by_moves * weight[..., None]
+        return weighted.mT @ self.by_moves, (weighted.mT @ self.change[..., None])[..., 0]
+
+    def error(self, move: Tensor) -> Tensor:
+        """What a move, `(n, 4)`, leaves of the change, `(n, pixels)`."""
+        return self.change - (self.by_moves @ move[..., None])[..., 0]
+
+    def agreeing(self, move: Tensor) -> Tensor:
+        """Improve a move, `(n, 4)`, with the pixels that agree with it (Geman & McClure 1985)."""
+        for _ in range(_REWEIGHTINGS):
+            move = solved(*self.evidence(self._weight_by(move)))
+        return move
+
+    def guess(self, trust: Tensor) -> tuple[Tensor, Tensor]:
+        """Solve for a move by pixels that are trusted so much, `(n, pixels)`, then by all that agree.
+
+        Returns:
+            the move `(n, 4)`, with the gradient of the first solution, and how surely each part of it is told
+            `(n, 4)`, a logarithm that is 0 where nothing tells it.
+        """
+        first = solved(*self.evidence(self.weight * trust))
+        with torch.no_grad():
+            better = self.agreeing(first)
+            evidence, _ = self.evidence(self._weight_by(better))
+            surely = torch.log1p(evidence.diagonal(dim1=1, dim2=2) / _RIDGE)
+        return first + (better - first).detach(), surely
+
+    def _weight_by(self, move: Tensor) -> Tensor:
+        return self.weight / (1 + (self.error(move) / _DISAGREEING).square()).square()
+
+
+def solved(matrix: Tensor, vector: Tensor) -> Tensor:
+    """The move, `(…, 4)`, of normal equations; none where they tell none."""
+    ridge = _RIDGE * torch.eye(matrix.shape[-1], device=matrix.device)
+    moves: Tensor = torch.linalg.solve(matrix + ridge, vector[..., None])[..., 0]
+    return moves
+
+
+def parallax(depth: Tensor, line: FloorLine) -> Parallax:
+    """Compare each frame with the one that follows it (Spies et al. 2002, range flow); n = b (f - 1)."""
+    pitch, scale = line.seen_with(FOCAL)
+    tilt, rise = pitch.diff(dim=1), scale[:, :-1] / scale[:, 1:] - 1
+    pitch, scale = ((one[:, :-1] + one[:, 1:]) / 2 for one in (pitch, scale))
+    tilt, rise, pitch, scale = (part.reshape(-1, 1, 1) for part in (tilt, rise, pitch, scale))
+    depth, after = (rearrange(one, "b f y x -> (b f) 1 y x") for one in (depth[:, :-1], depth[:, 1:]))
+    middle = (depth + after) / 2
+    each = min(depth.shape[2:]) / 2  # pixels a unit
+    to_right, down = (each * slope[:, 0] for slope in slopes(middle))
+    middle = middle[:, 0]
+    up, right = _up(middle)[:, None] / FOCAL, _right(middle) / FOCAL
+    sine, cosine = pitch.sin(), pitch.cos()
+    ahead, fall, closeness = cosine + up * sine, sine - up * cosine, middle / scale
+
+    def changed(across: Tensor | float, along: Tensor | float, below: Tensor | float) -> Tensor:
+        """How depth changes where all that is seen moves so, by its distance: to the right, ahead, down."""
+        nearing, rising = -along * cosine - below * sine, along * sine - below * cosine
+        aside, upward = across + right * nearing, rising + up * nearing
+        return FOCAL * (down * upward - to_right * aside) + middle * nearing
+
+    turn, fallen = changed(-ahead, right, 0.0), changed(0.0, 0.0, closeness)
+    aside, onward = changed(-closeness, 0.0, 0.0), changed(0.0, -closeness, 0.0)
+    explained = changed(0.0, tilt * fall, rise * closeness - tilt * ahead)
+    floor = line.steepness[:, :-1, None] * (line.horizon[:, :-1, None] - FOCAL * up[:, 0])
+    above = depth[:, 0] - floor.clamp(min=0).view(-1, floor.shape[2], 1)
+    jump = torch.maximum(*(max_pool2d(one, 3, 1, 1) + max_pool2d(-one, 3, 1, 1) for one in (depth, after)))
+    weight = 1 / (1 + (jump[:, 0] / _EDGE) ** 4) * (1 - 1 / (1 + (above / _ABOVE).square()))
+    change = (after - depth)[:, 0] - explained
+    by_moves = torch.stack([turn, aside, onward, fallen], dim=-1)
+    return Parallax(by_moves.flatten(1, 2), change.flatten(1), weight.flatten(1))
+
+
+def _up(depth: Tensor) -> Tensor:
+    rows, columns = depth.shape[-2:]
+    return (rows - 1 - 2 * torch.arange(rows, device=depth.device)) / min(rows, columns)
+
+
+def _right(depth: Tensor) -> Tensor:
+    rows, columns = depth.shape[-2:]
+    return (2 * torch.arange(columns, device=depth.device) - columns + 1) / min(rows, columns)
