@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL, DiffusionPipeline
 from einops import rearrange
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate, pixel_shuffle
 from transformers import CLIPTextModel, CLIPTokenizer
@@ -16,7 +17,7 @@ from makeyourvideo.errors import InputError
 from makeyourvideo.framing import Framing
 from makeyourvideo.memory import LAVISH, Thrift
 from makeyourvideo.models.autoencoder import decode, encode, spatial_factor
-from makeyourvideo.models.camera import CameraEstimator
+from makeyourvideo.models.camera import CameraEstimator, Cameras
 from makeyourvideo.models.dense import by_frames
 from makeyourvideo.models.refiner import Refiner
 from makeyourvideo.models.sketcher import Sketcher
@@ -43,7 +44,7 @@ from makeyourvideo.sampling import (
     window_generator,
 )
 from makeyourvideo.sketches import Sketches, Views, as_pictures, with_detail
-from makeyourvideo.structure.depth import DepthClip
+from makeyourvideo.structure.depth import DepthClip, normalize
 
 DECODED_TOGETHER = 8
 """Frames that are there as floating-point numbers at once when a whole video is decoded."""
@@ -220,7 +221,7 @@ class DenoisingPipeline(DiffusionPipeline):
 
         if self.unet.device.type == "meta":  # frames without contents are all alike
             first = cache(lambda: paint(0))
-            return Sketches(lambda _: first())
+            return Sketches(lambda _: first().clone())  # each of them is held
         return Sketches(paint)
 
     def _views(
@@ -231,11 +232,8 @@ class DenoisingPipeline(DiffusionPipeline):
         keys: Sequence[int],
     ) -> Views:
         """What cameras see of whole videos: a window's follow from those before."""
-        plan = plans[0]
-        starts = range(0, plan.num_frames, _SEEN_TOGETHER)
-        parts = (range(start, min(start + _SEEN_TOGETHER, plan.num_frames)) for start in starts)
-        seen = (self.unfolded(self._conditions(plans, depths, part)) for part in parts)
-        cameras = camera.cameras(rearrange(part, "(b f) 1 y x -> b f y x", b=len(plans)) for part in seen)
+        told = (camera.cameras(self._seen(*one)) for one in zip(plans, depths, strict=True))
+        cameras = Cameras.joined(list(told))  # a sample has the same, whatever others are made with it
         sun = torch.tensor([drawn_direction(key) for key in keys]).to(cameras.heading)
         sun[:, 1] = -sun[:, 1].abs()  # from behind the camera: what it looks at would be in its own shade
         return Views.under(sun, cameras)
@@ -402,13 +400,35 @@ class DenoisingPipeline(DiffusionPipeline):
 
         Some of the frames get exactly what they would get among all of them.
         """
-        patch, grid = self.unet.config.depth_patch_size, self.depth_grid(plan.framing)
-        inverse = depth.inverse_at([plan.frame_indices[frame] for frame in frames])
-        values = plan.normalized(plan.framing.place(inverse, grid, depth.units))
+        patch = self.unet.config.depth_patch_size
+        values = plan.normalized(self._placed(plan, depth, frames))
         folded = torch.nn.functional.pixel_unshuffle(torch.from_numpy(values)[:, None], patch)
         strength = torch.tensor(plan.depth_strength)
         if plan.depth_mask is not None:
             part = plan.depth_mask[frames.start : frames.stop]
+            grid = self.depth_grid(plan.framing)
             mask = torch.from_numpy(plan.framing.place_mask(np.ascontiguousarray(part), grid))
             strength = strength * torch.nn.functional.pixel_unshuffle(mask[:, None], patch)
         return (folded * strength).transpose(0, 1)
+
+    def _placed(self, plan: Plan, depth: DepthClip, frames: range) -> NDArray[np.float32]:
+        """Inverse depth of some frames as it is, on the grid that the network is shown: `(frames, y, x)`."""
+        inverse = depth.inverse_at([plan.frame_indices[frame] for frame in frames])
+        return plan.framing.place(inverse, self.depth_grid(plan.framing), depth.units)
+
+    def _seen(self, plan: Plan, depth: DepthClip) -> Iterator[Tensor]:
+        """Depth of a whole video in parts `1 f y x`, as cameras are told from it.
+
+        From infinity, as far as anybody knows where that is, at -1 to the nearest point of all at 1.
+        """
+        frames = range(plan.num_frames)
+        parts = [frames[start : start + _SEEN_TOGETHER] for start in frames[::_SEEN_TOGETHER]]
+        ranges = [plan.depth_range] if plan.depth_range else []
+        for part in () if ranges else parts:
+            placed = self._placed(plan, depth, part)
+            ranges.append((float(placed.min()), float(placed.max())))
+        low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
+        ends = 0.0 if depth.units == "metric" else low, high
+        for part in parts:
+            values = normalize(self._placed(plan, depth, part), *(np.full(len(part), end) for end in ends))
+            yield torch.from_numpy(values.clip(-1, 1))[None].to(self.unet.device)

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 from makeyourvideo.models.camera import CameraEstimator, Cameras, turned
+from makeyourvideo.pipeline import BUNDLED_MODEL
+from makeyourvideo.structure.depth import DepthVideo
 from makeyourvideo.training.camera import cameras_of
 from makeyourvideo.world.render import FLOOR, flow, render
 from makeyourvideo.world.scene import WorldConfig, sample_scene
@@ -86,6 +88,67 @@ def test_parts_of_a_clip_give_what_the_whole_gives(estimator: CameraEstimator, s
     assert whole.place.shape == (2, 7, 2)
     assert len(whole.focal[0].unique()) == 1
     assert not torch.allclose(estimator(depth.flip(1)).heading, whole.heading)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("kind", ["flat", "tilted", "sky", "noise", "a wall over a floor"])
+def test_odd_depth_gives_cameras(estimator: CameraEstimator, kind: str) -> None:
+    across, down = torch.linspace(0.5, 0.6, 64).expand(64, -1), torch.linspace(-1, 1, 64)[:, None]
+    frame = {
+        "flat": torch.full((64, 64), 0.42),
+        "tilted": across,
+        "sky": torch.zeros(64, 64),
+        "noise": torch.rand(64, 64),
+        "a wall over a floor": down.clamp(min=0.36).expand(64, 64),
+    }[kind]
+    found = estimator(2 * frame.expand(1, 3, -1, -1) - 1)
+    assert all(part.isfinite().all() for part in vars(found).values())
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("side", [64, 72, 80, 100, 128, 136, 200])
+def test_the_pitch_is_told_at_any_size(estimator: CameraEstimator, side: int) -> None:
+    up = (side - 1 - 2 * torch.arange(side)) / side / 1.5
+    for pitch in (0.15, 0.3, 0.45):
+        floor = (math.sin(pitch) - up * math.cos(pitch)).clamp(min=0)
+        depth = 2 * (floor / floor.max())[:, None].expand(1, 2, side, side) - 1
+        found = estimator(depth)
+        assert (1.5 * math.tan(pitch) / found.focal).atan() == pytest.approx(found.pitch, abs=3e-3)
+
+
+@torch.no_grad()
+def test_the_camera_rises_as_the_floor_says(estimator: CameraEstimator) -> None:
+    up = (63 - 2 * torch.arange(64)) / 64 / 1.5
+    floors = [(math.sin(0.4) - up * math.cos(0.4)).clamp(min=0) / height for height in (1.0, 1.1, 1.2)]
+    found = estimator(2 * torch.stack(floors)[None, :, :, None].expand(-1, -1, -1, 64) - 1)
+    ratios = found.height[0] / found.height[0, 0]
+    torch.testing.assert_close(ratios, torch.tensor([1.0, 1.1, 1.2]), atol=1e-3, rtol=0)
+
+
+@torch.no_grad()
+def test_half_as_precise_layers_leave_geometry_as_it_is(estimator: CameraEstimator) -> None:
+    depth = torch.linspace(-2, 1, 64).clamp(min=-1)[:, None].expand(1, 2, 64, 64)
+    _, whole = estimator.seen(depth)
+    with torch.autocast("cpu", torch.bfloat16):
+        _, rounded = estimator.seen(depth)
+    assert rounded.dtype == torch.float32
+    torch.testing.assert_close(rounded[..., -3:], whole[..., -3:])
+
+
+@torch.no_grad()
+def test_the_bundled_one_tells_better_than_to_stand_still() -> None:
+    bundled = CameraEstimator.from_pretrained(BUNDLED_MODEL / "camera", torch_dtype=torch.float32)
+    wrong, moved = [], []
+    for seed in (8, 15, 37, 116, 150):
+        clip = render(sample_scene(10_000_000 + seed), 64)
+        found = bundled(torch.from_numpy(DepthVideo.from_metric_depth(clip.depth).values)[None])
+        true = cameras_of(clip.scene).flow(32, 32)
+        floor = torch.from_numpy((clip.surfaces[:-1, ::2, ::2] == FLOOR) & (clip.depth[:-1, ::2, ::2] < 10))[
+            None
+        ]
+        wrong.append((found.flow(32, 32) - true).norm(dim=2)[floor].mean().item())
+        moved.append(true.norm(dim=2)[floor].mean().item())
+    assert np.mean(wrong) < 0.7 * np.mean(moved)
 
 
 @torch.no_grad()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from makeyourvideo.models.camera import Cameras, turned
-from makeyourvideo.models.parallax import FOCAL, floor_line, parallax
+from makeyourvideo.models.parallax import FOCAL, FloorLine, floor_line, parallax
 from makeyourvideo.training.camera import cameras_of
 from makeyourvideo.world.render import Clip, render
 from makeyourvideo.world.scene import sample_scene
@@ -70,6 +70,22 @@ def test_the_floor_is_found_behind_what_stands_on_it() -> None:
     assert line.horizon.item() == pytest.approx(FOCAL * math.tan(0.4), abs=1e-4)
 
 
+def test_a_floor_that_is_lost_is_the_last_one_found() -> None:
+    horizon, found = torch.tensor([[1.0, 2, 3, 4, 5]]), torch.tensor([[False, True, False, False, True]])
+    held = FloorLine(horizon, 10 * horizon, found).held()
+    assert held.horizon.tolist() == [[2, 2, 2, 2, 5]]
+    assert held.steepness.tolist() == [[20, 20, 20, 20, 50]]
+    assert held.found.all()
+    assert not FloorLine(horizon, horizon, found & False).held().found.any()
+
+
+def test_a_floor_that_is_lost_is_no_move() -> None:
+    depth = plain(torch.tensor([0.4, 0.4]), torch.tensor([1.0, 1.0]))
+    line = floor_line(depth)
+    lost = FloorLine(torch.tensor([[line.horizon[0, 0], 0.5]]), line.steepness, torch.tensor([[True, False]]))
+    assert parallax(depth, lost).change.abs().max() == 0
+
+
 @pytest.mark.parametrize("seed", TELLING.values(), ids=TELLING)
 def test_a_move_before_what_stands_still_is_solved_for(seed: int) -> None:
     clip = filmed(seed)
@@ -113,7 +129,18 @@ def test_of_two_moves_the_trusted_one_is_told() -> None:
     left = (torch.arange(128) < 64).float().expand(64, 128).reshape(1, -1).expand(2, -1)
     (there, surely), (still, _) = hints.guess(left), hints.guess(1 - left)
     assert still[:, 0].abs().max() < 0.1 * there[:, 0].abs().min()
-    assert surely.min() > 0
+    assert surely[:, 0].min() > 5
+
+
+def test_what_is_trusted_can_be_learnt() -> None:
+    depth = inverse(filmed(TELLING["shake"]))
+    pixels = parallax(depth, floor_line(depth))
+    weight = torch.ones_like(pixels.weight, requires_grad=True)
+    move, surely = pixels.guess(weight)
+    move.square().sum().backward()
+    assert weight.grad is not None
+    assert weight.grad.abs().max() > 0
+    assert not surely.requires_grad
 
 
 def test_where_nothing_is_seen_nothing_is_told() -> None:

@@ -16,6 +16,7 @@ from makeyourvideo.pipeline_output import to_uint8
 from makeyourvideo.sampling import WindowDone, draw_key
 from makeyourvideo.settings import Options
 from makeyourvideo.sketches import with_detail
+from makeyourvideo.structure.depth import Normalization, Units
 from tiny_model import moving_disc
 
 
@@ -355,6 +356,36 @@ def test_detail_comes_from_the_sketch_and_all_else_from_what_was_decoded() -> No
     torch.testing.assert_close(found, (0.5 * coarse + 0.2 * fine)[..., 12:-12, 12:-12], atol=1e-3, rtol=0)
     plain = torch.full((2, 3, 5, 7), 0.3)  # smaller than what is looked at
     torch.testing.assert_close(with_detail(plain, plain - 0.5, 4.0), plain)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("normalization", ["clip", "frame"])
+@pytest.mark.parametrize(("units", "farthest"), [("metric", -0.6), ("relative", -1.0)])
+def test_the_camera_sees_depth_from_infinity_to_the_nearest_point(
+    pipe: MakeYourVideoPipeline,
+    monkeypatch: pytest.MonkeyPatch,
+    normalization: Normalization,
+    units: Units,
+    farthest: float,
+) -> None:
+    """Metric depth says where infinity is, in a room too; and no frame has a range of its own."""
+    inverse = np.full((4, 32, 32), 0.1, np.float32)  # ten metres off, and something as far as two
+    inverse[:, 8:16, 8:16] = np.array([0.3, 0.2, 0.5, 0.2])[:, None, None]
+    depth = DepthVideo.from_inverse_depth(inverse, units=units)
+    plan = pipe.plan("a ball", depth, "", Options(sketch_share=1.0, depth_normalization=normalization))
+    assert pipe.camera is not None
+    seen: list[torch.Tensor] = []
+    told = pipe.camera.cameras
+    monkeypatch.setattr(
+        pipe.camera, "cameras", lambda parts: told([seen.append(one) or one for one in parts])
+    )
+    sketches = pipe.sketches([plan], [depth], [torch.Generator().manual_seed(0)])
+    assert sketches is not None
+    sketches.of(range(1))
+    given = torch.cat(seen, dim=1)[0]
+    assert given[2].max() == pytest.approx(1)
+    assert given.min() == pytest.approx(farthest)
+    assert given[0].max() == pytest.approx(0.2 if units == "metric" else 0, abs=1e-6)
 
 
 @torch.no_grad()

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, gelu, interpolate
 
 from makeyourvideo.models.dense import Linear
-from makeyourvideo.models.mixing import Mixing, slopes
-from makeyourvideo.models.parallax import FloorLine, floor_line, parallax, solved
+from makeyourvideo.models.mixing import Mixing, in_full, slopes
+from makeyourvideo.models.parallax import FloorLine, floor_line, parallax, solve, up_and_right
 
 _SIDE = 64
 """What the shorter side of the depth is resized to, in pixels."""
@@ -30,9 +30,8 @@ _MIDDLES = (0.4, 0.33, 0.5, 0.0, 0.0, 0.0)
 _SPREADS = (0.08, 0.12, 0.3, 0.01, 0.02, 0.02)
 """Of the answers in the world: log focal length, pitch, log height, and what is added to the guessed moves: a
 turn, and steps to the right and ahead in heights of the camera."""
-_MOVE_SCALES = (30.0, 20.0, 20.0, 20.0, 0.2, 0.2, 0.2, 0.2)
+_GUESS_SCALES = (30.0, 20.0, 20.0, 20.0, 0.2, 0.2, 0.2, 0.2)
 """What a guess, and how surely each part of it is told, are multiplied by."""
-_HINTS = len(_MOVE_SCALES)
 _RISE = 0.7
 """The most that the camera's height may be off its usual one, in its logarithm."""
 _LEVEL = 0.1
@@ -89,9 +88,7 @@ class Cameras:
 
     def floor(self, rows: int, columns: int) -> Tensor:
         """Which point of the floor each pixel sees, in metres: `(batch, frames, 2, rows, columns)`."""
-        side = min(rows, columns)
-        up = (rows - 1 - 2 * torch.arange(rows, device=self.focal.device)) / side
-        right = (2 * torch.arange(columns, device=self.focal.device) - columns + 1) / side
+        up, right = up_and_right(rows, columns, self.focal.device)
         focal, pitch, height = (value[..., None] for value in (self.focal, self.pitch, self.height))
         up, sine, cosine = up / focal, pitch.sin(), pitch.cos()
         far = height / (sine - up * cosine).clamp(min=_STEEPEST)
@@ -174,16 +171,17 @@ class CameraEstimator(ModelMixin, ConfigMixin):
             nn.Conv2d(half, channels, 3, 2, 1),
             *(Mixing(channels) for _ in range(2)),
         )
-        self.trust = nn.Conv2d(channels, guesses, 1)
+        self.confidence = nn.Conv2d(channels, guesses, 1)
         self.gather = Linear(channels * _CELLS**2, frame_channels)
-        self.hint = Linear(_HINTS * guesses + 3, frame_channels)
+        self.hint = Linear(len(_GUESS_SCALES) * guesses + 3, frame_channels)
         self.follow = nn.Sequential(*(Following(frame_channels) for _ in range(2)))
         self.answer = Linear(frame_channels, len(_MIDDLES) + guesses + 1)
 
     def forward(self, depth: Tensor) -> Cameras:
-        """Tell the cameras of clips: depth `(batch, frames, height, width)`, normalised over each clip.
+        """Tell the cameras of clips: inverse depth `(batch, frames, height, width)`, -1 at infinity.
 
-        Depth is in single precision, whatever the rest is in: little changes from frame to frame.
+        Of relative depth, whose infinity nobody knows, the farthest point is taken for it. The nearest of a
+        clip is 1. Depth is in single precision, whatever the rest is in: little changes from frame to frame.
         """
         return self.cameras([depth])
 
@@ -191,7 +189,7 @@ class CameraEstimator(ModelMixin, ConfigMixin):
         """The same of clips that come in parts, of which no two are held at once."""
         seen, last = [], None
         for part in depths:
-            small = _shrunk(part)
+            small = _shrunk(part.float())
             small = small if last is None else torch.cat([last, small], dim=1)
             if small.shape[1] > 1:
                 seen.append(self.seen(small))
@@ -207,27 +205,24 @@ class CameraEstimator(ModelMixin, ConfigMixin):
             what is known of each frame, `b f-1 c`, and what geometry tells, in single precision, `b f-1 h`:
             guesses, and how surely they are told; where the horizon is, how steep the floor, if there is one.
         """
-        inverse = (depth + 1) / 2
-        line = floor_line(inverse)
-        hints = parallax(inverse, line)
+        rows, columns = depth.shape[2:]
+        with in_full(depth.device):
+            line = floor_line((depth + 1) / 2)
+            pixels = parallax((depth + 1) / 2, line)
+            common = pixels.reweighted(solve(*pixels.normal_equations(pixels.weight)))
+            unlike = torch.tanh(_STEEPEST_CHANGE * pixels.error(common)) * pixels.weight
         flat, after = (rearrange(part, "b f y x -> (b f) 1 y x") for part in (depth[:, :-1], depth[:, 1:]))
-        rows, columns = flat.shape[2:]
-        places = [
-            (2 * torch.arange(count, device=flat.device) - count + 1) / min(rows, columns)
-            for count in (rows, columns)
-        ]
-        grid = torch.stack(torch.meshgrid(*places, indexing="ij")).expand(len(flat), -1, -1, -1)
+        up, right = up_and_right(rows, columns, depth.device)
+        grid = torch.stack(torch.meshgrid(-up, right, indexing="ij")).expand(len(flat), -1, -1, -1)
         sloped = [torch.tanh(_STEEPNESS[0] * slope) for slope in slopes(flat)]
         changes = [torch.tanh(steepness * (after - flat)) for steepness in _STEEPNESS]
-        common = hints.agreeing(solved(*hints.evidence(hints.weight)))
-        unlike = torch.tanh(_STEEPEST_CHANGE * hints.error(common)) * hints.weight
-        shown = [flat, *sloped, *changes, unlike.view_as(flat), grid]
-        weights = self.gather.weight
-        hidden = self.look(torch.cat(shown, dim=1).to(weights.dtype, memory_format=torch.channels_last))
+        shown = torch.cat([flat, *sloped, *changes, unlike.view_as(flat), grid], dim=1)
+        hidden = self.look(shown.to(self.gather.weight.dtype, memory_format=torch.channels_last))
         cells = gelu(adaptive_avg_pool2d(hidden, _CELLS)).flatten(1)
-        trusts = interpolate(self.trust(hidden).float().sigmoid(), size=(rows, columns)).flatten(2)
-        guesses = [hints.guess(trust) for trust in trusts.unbind(dim=1)]
-        told = torch.cat([part for guess in guesses for part in guess], dim=1)
+        with in_full(depth.device):
+            confidence = self.confidence(hidden.to(self.gather.weight.dtype)).float().sigmoid()
+            each = interpolate(confidence, size=(rows, columns)).flatten(2).unbind(dim=1)
+            told = torch.cat([part for one in each for part in pixels.guess(one)], dim=1)
         frames = depth.shape[1] - 1
         floor = torch.stack([line.horizon, line.steepness.log(), line.found], dim=-1)[:, :frames]
         told = torch.cat([rearrange(told, "(b f) h -> b f h", f=frames), floor], dim=-1)
@@ -236,29 +231,28 @@ class CameraEstimator(ModelMixin, ConfigMixin):
     def answered(self, known: Tensor, told: Tensor) -> Cameras:
         """What is `seen` of each frame to cameras; the lens is the same all along."""
         guesses = self.config.guesses
-        hints = self.hint((told * told.new_tensor(guesses * _MOVE_SCALES + (1, 1, 1))).to(known.dtype))
+        hints = self.hint((told * told.new_tensor(guesses * _GUESS_SCALES + (1, 1, 1))).to(known.dtype))
         answers = self.answer(gelu(self.follow(known + hints))).float()  # moves are added up
         own, shares = answers.split([len(_MIDDLES), guesses + 1], dim=-1)
         middles, spreads = (answers.new_tensor(values) for values in (_MIDDLES, _SPREADS))
         focal, pitch, height, moves = (own * spreads + middles).split([1, 1, 1, 3], dim=-1)
-        guessed, floor = told.split([_HINTS * guesses, 3], dim=-1)
-        guessed = guessed.unflatten(-1, (guesses, _HINTS))[..., :3]
+        guessed, floor = told.split([len(_GUESS_SCALES) * guesses, 3], dim=-1)
+        guessed = guessed.unflatten(-1, (guesses, len(_GUESS_SCALES)))[..., :3]
         moves = moves + (shares.softmax(dim=-1)[..., :-1, None] * guessed).sum(dim=-2)
         focal, height = (part[..., 0].mean(dim=1, keepdim=True).exp() for part in (focal, height))
-        line = FloorLine(floor[..., 0], floor[..., 1].exp(), floor[..., 2] > 0)
+        line = FloorLine(floor[..., 0], floor[..., 1].exp(), floor[..., 2] > 0).held()
         told_pitch, scale = line.seen_with(focal)
         pitch = torch.where(line.found, told_pitch, pitch[..., 0])
-        rise = torch.where(line.found, -scale.log(), 0)
-        usual = rise.sum(dim=1, keepdim=True) / line.found.sum(dim=1, keepdim=True).clamp(min=1)
-        height = height * torch.where(line.found, rise - usual, 0).clamp(-_RISE, _RISE).exp()
+        rise = scale.log().mean(dim=1, keepdim=True) - scale.log()
+        height = height * torch.where(line.found, rise, 0).clamp(-_RISE, _RISE).exp()
         moves = torch.cat([moves[..., :1], moves[..., 1:] * height[..., None]], dim=-1)
         return Cameras.moved(focal.expand_as(height), pitch, height, moves)
 
 
 def _shrunk(depth: Tensor) -> Tensor:
-    """Resize so that the shorter side is as long as what is looked at."""
+    """Resize so that the shorter side is as long as what is looked at; a plain floor stays straight."""
     factor = _SIDE / min(depth.shape[2:])
     if factor == 1:
         return depth
     size = [max(_SIDE, round(side * factor)) for side in depth.shape[2:]]
-    return interpolate(depth, size=size, mode="area" if factor < 1 else "bilinear")
+    return interpolate(depth, size=size, mode="bilinear", antialias=True)

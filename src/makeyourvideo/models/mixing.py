@@ -1,5 +1,8 @@
 """What the small networks that look at depth have in common."""
 
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, pad
 
@@ -10,6 +13,13 @@ def slopes(depth: Tensor) -> tuple[Tensor, Tensor]:
     across = (framed[:, :, 1:-1, 2:] - framed[:, :, 1:-1, :-2]) / 2
     down = (framed[:, :, 2:, 1:-1] - framed[:, :, :-2, 1:-1]) / 2
     return across, down
+
+
+def in_full(device: torch.device) -> AbstractContextManager[object]:
+    """Compute in the precision of what is given, within autocast, too."""
+    if torch.amp.is_autocast_available(device.type):
+        return torch.autocast(device.type, enabled=False)
+    return nullcontext()
 
 
 class Mixing(nn.Module):

@@ -19,13 +19,15 @@ FOCAL = 1.5
 _PAIR = 16
 """Lines are drawn through rows that are the picture's height, divided by this, apart."""
 _NEAR_LINE = 0.005
-"""How far off a line, in depth, a row may be to count as of the floor; then a third of it."""
+"""How far off a line, in depth, a row may be to count as of the floor; later a third of it."""
 _FAINT = 0.01
-"""The least depth of a row of floor."""
+"""The least depth of a row of floor, and the least steepness of a floor."""
 _REFITS = 12
+"""How often a line is fitted again, to the rows that lie near it."""
 _FITTING = 0.3
 """The least share of the rows below the horizon that must be of the floor."""
 _USUAL_HORIZON = 0.5
+"""How far up the horizon is where no floor tells it: a usual lens looks down by 0.32."""
 _EDGE = 0.05
 """A jump of depth around a pixel by which it counts half: what is behind comes into sight there."""
 _ABOVE = 0.01
@@ -33,7 +35,11 @@ _ABOVE = 0.01
 _DISAGREEING = 0.005
 """An error of depth by which a pixel counts a quarter."""
 _RIDGE = 3e-5
+"""What is added to normal equations, so that what nothing tells is told as 0."""
+_RIDGE_SHARE = 1e-6
+"""What share of their trace is added, so that they can be solved in single precision."""
 _REWEIGHTINGS = 3
+"""How often pixels are weighted anew."""
 
 
 class FloorLine(NamedTuple):
@@ -49,6 +55,14 @@ class FloorLine(NamedTuple):
     steepness: Tensor
     found: Tensor
 
+    def held(self) -> "FloorLine":
+        """The same, and where it was lost that of the last frame which has one, or of the first that does."""
+        frames = torch.arange(self.found.shape[1], device=self.found.device)
+        latest = torch.where(self.found, frames, -1).cummax(dim=1).values
+        first = self.found.int().argmax(dim=1, keepdim=True)
+        chosen = torch.where(latest < 0, first, latest)
+        return FloorLine(*(part.gather(1, chosen) for part in self))
+
     def seen_with(self, focal: Tensor | float) -> tuple[Tensor, Tensor]:
         """How far cameras of a lens look down, in radians, and the depth of what is their height away."""
         pitch = torch.atan(self.horizon / focal)
@@ -56,9 +70,9 @@ class FloorLine(NamedTuple):
 
 
 def floor_line(depth: Tensor) -> FloorLine:
-    """Find the line that the least depth of each row follows: what stands on a floor is nearer than it."""
+    """Find the line that the least depth of each row, of `b f y x`, follows: what stands there is nearer."""
     rows = depth.shape[2]
-    up = _up(depth)
+    up, _ = up_and_right(rows, depth.shape[3], depth.device)
     least = depth.amin(dim=3)
     apart = max(1, rows // _PAIR)
     above, below = least[..., :-apart], least[..., apart:]
@@ -66,8 +80,9 @@ def floor_line(depth: Tensor) -> FloorLine:
     start = above - slope * up[:-apart]
     line = start[..., None] + slope[..., None] * up
     off = least[..., None, :] - line.clamp(min=0)
+    # nothing lies beneath a floor: a row that does speaks against it twice as much as one on it speaks for it
     votes = ((off.abs() < _NEAR_LINE) & (line > 0)).sum(dim=-1) - 2 * (off < -_NEAR_LINE).sum(dim=-1)
-    votes = torch.where((above > _FAINT / 2) & (slope < 0), votes, -(10**6))
+    votes = torch.where((above > _FAINT / 2) & (slope < 0), votes, -3 * rows)  # fewer than any line has
     best = votes.argmax(dim=-1, keepdim=True)
     start, slope = start.gather(-1, best), slope.gather(-1, best)
     for refit in range(_REFITS):
@@ -103,7 +118,7 @@ class Parallax(NamedTuple):
     change: Tensor
     weight: Tensor
 
-    def evidence(self, weight: Tensor) -> tuple[Tensor, Tensor]:
+    def normal_equations(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         """Normal equations `(n, 4, 4)` and `(n, 4)` with each pixel's `weight`, `(n, pixels)`."""
         weighted = self.by_moves * weight[..., None]
         return weighted.mT @ self.by_moves, (weighted.mT @ self.change[..., None])[..., 0]
@@ -112,23 +127,23 @@ class Parallax(NamedTuple):
         """What a move, `(n, 4)`, leaves of the change, `(n, pixels)`."""
         return self.change - (self.by_moves @ move[..., None])[..., 0]
 
-    def agreeing(self, move: Tensor) -> Tensor:
+    def reweighted(self, move: Tensor) -> Tensor:
         """Improve a move, `(n, 4)`, with the pixels that agree with it (Geman & McClure 1985)."""
         for _ in range(_REWEIGHTINGS):
-            move = solved(*self.evidence(self._weight_by(move)))
+            move = solve(*self.normal_equations(self._weight_by(move)))
         return move
 
     def guess(self, trust: Tensor) -> tuple[Tensor, Tensor]:
         """Solve for a move by pixels that are trusted so much, `(n, pixels)`, then by all that agree.
 
         Returns:
-            the move `(n, 4)`, with the gradient of the first solution, and how surely each part of it is told
-            `(n, 4)`, a logarithm that is 0 where nothing tells it.
+            the move `(n, 4)`, with the gradient of the first solution, and how much each part of it, if it
+            were the only one, would change what is seen, `(n, 4)`: a logarithm, 0 where nothing.
         """
-        first = solved(*self.evidence(self.weight * trust))
+        first = solve(*self.normal_equations(self.weight * trust))
         with torch.no_grad():
-            better = self.agreeing(first)
-            evidence, _ = self.evidence(self._weight_by(better))
+            better = self.reweighted(first)
+            evidence, _ = self.normal_equations(self._weight_by(better))
             surely = torch.log1p(evidence.diagonal(dim1=1, dim2=2) / _RIDGE)
         return first + (better - first).detach(), surely
 
@@ -136,17 +151,23 @@ class Parallax(NamedTuple):
         return self.weight / (1 + (self.error(move) / _DISAGREEING).square()).square()
 
 
-def solved(matrix: Tensor, vector: Tensor) -> Tensor:
-    """The move, `(…, 4)`, of normal equations; none where they tell none."""
-    ridge = _RIDGE * torch.eye(matrix.shape[-1], device=matrix.device)
-    moves: Tensor = torch.linalg.solve(matrix + ridge, vector[..., None])[..., 0]
-    return moves
+def solve(matrix: Tensor, vector: Tensor) -> Tensor:
+    """The move `(n, 4)` of normal equations `(n, 4, 4)` and `(n, 4)`; none where they tell none (ridge)."""
+    ridge = _RIDGE + _RIDGE_SHARE * matrix.diagonal(dim1=1, dim2=2).sum(dim=-1, keepdim=True)
+    move: Tensor = torch.linalg.solve(matrix + torch.diag_embed(ridge.expand_as(vector)), vector[..., None])
+    return move[..., 0]
 
 
 def parallax(depth: Tensor, line: FloorLine) -> Parallax:
-    """Compare each frame with the one that follows it (Spies et al. 2002, range flow); n = b (f - 1)."""
+    """Compare each frame, `b f y x`, with the one that follows it, as range flow does; n = b (f - 1).
+
+    What is seen at a pixel moves on the picture, and nears. So depth there changes by its slopes times the
+    former, and by the latter (Spies, Jaehne & Barron 2002, Range Flow Estimation; here of inverse depth).
+    """
     pitch, scale = line.seen_with(FOCAL)
     tilt, rise = pitch.diff(dim=1), scale[:, :-1] / scale[:, 1:] - 1
+    followed = line.found[:, :-1] & line.found[:, 1:]
+    tilt, rise = (torch.where(followed, part, 0) for part in (tilt, rise))
     pitch, scale = ((one[:, :-1] + one[:, 1:]) / 2 for one in (pitch, scale))
     tilt, rise, pitch, scale = (part.reshape(-1, 1, 1) for part in (tilt, rise, pitch, scale))
     depth, after = (rearrange(one, "b f y x -> (b f) 1 y x") for one in (depth[:, :-1], depth[:, 1:]))
@@ -154,7 +175,8 @@ def parallax(depth: Tensor, line: FloorLine) -> Parallax:
     each = min(depth.shape[2:]) / 2  # pixels a unit
     to_right, down = (each * slope[:, 0] for slope in slopes(middle))
     middle = middle[:, 0]
-    up, right = _up(middle)[:, None] / FOCAL, _right(middle) / FOCAL
+    up, right = up_and_right(middle.shape[1], middle.shape[2], middle.device)
+    up, right = up[:, None] / FOCAL, right / FOCAL
     sine, cosine = pitch.sin(), pitch.cos()
     ahead, fall, closeness = cosine + up * sine, sine - up * cosine, middle / scale
 
@@ -176,11 +198,8 @@ def parallax(depth: Tensor, line: FloorLine) -> Parallax:
     return Parallax(by_moves.flatten(1, 2), change.flatten(1), weight.flatten(1))
 
 
-def _up(depth: Tensor) -> Tensor:
-    rows, columns = depth.shape[-2:]
-    return (rows - 1 - 2 * torch.arange(rows, device=depth.device)) / min(rows, columns)
-
-
-def _right(depth: Tensor) -> Tensor:
-    rows, columns = depth.shape[-2:]
-    return (2 * torch.arange(columns, device=depth.device) - columns + 1) / min(rows, columns)
+def up_and_right(rows: int, columns: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """How far up rows of a picture are, and to the right its columns, in halves of the shorter side."""
+    side = min(rows, columns)
+    up = (rows - 1 - 2 * torch.arange(rows, device=device)) / side
+    return up, (2 * torch.arange(columns, device=device) - columns + 1) / side

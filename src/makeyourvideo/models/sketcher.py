@@ -6,8 +6,6 @@ cube. The sketcher sees no noise. What it paints is what the denoising begins wi
 makes anew in every frame stay put where they are a matter of where on its object a point lies.
 """
 
-from contextlib import nullcontext
-
 import torch
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
@@ -17,7 +15,7 @@ from torch.nn.functional import gelu, interpolate, linear, normalize, pad, pixel
 
 from makeyourvideo.models.camera import turned
 from makeyourvideo.models.dense import Linear
-from makeyourvideo.models.mixing import Mixing, slopes
+from makeyourvideo.models.mixing import Mixing, in_full, slopes
 from makeyourvideo.models.spatial import Attention
 
 _STEEPNESS = (20.0, 200.0)
@@ -181,8 +179,7 @@ def _doubled(part: Tensor) -> Tensor:
 def _waved(waves: nn.Module, points: Tensor) -> Tensor:
     """Sines over points, in their precision: far points are many waves off, which half precision loses."""
     weight, bias = (part.to(points.dtype) * _PACE for part in waves.parameters())
-    device = points.device.type
-    with torch.autocast(device, enabled=False) if torch.amp.is_autocast_available(device) else nullcontext():
+    with in_full(points.device):
         return torch.sin(linear(points, weight.flatten(1), bias))
 
 

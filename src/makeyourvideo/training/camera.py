@@ -99,8 +99,8 @@ def _from_first(cameras: Cameras) -> Cameras:
 def _misplaced(found: Cameras, true: Cameras, floor: Tensor) -> tuple[Tensor, Tensor]:
     """Return how far points of the floor are off, by how far away they are, and how far their flow is.
 
-    The flow, in halves of the picture, is what makes patterns of the floor crawl. It does not mind how high
-    the camera is said to be, as long as it steps as far.
+    The flow, in halves of the shorter side, is what makes patterns of the floor crawl. It does not mind how
+    high the camera is said to be, as long as its steps are said to be as much longer.
 
     Args:
         found, true: the cameras of `b` clips of `f` frames.
