@@ -47,7 +47,7 @@ CONFIGS = {
     "refiner": {"refiner": {"channels": 8, "num_blocks": 1}, "timesteps": [100, 500]},
     "sketcher": {"sketcher": {"channels": 16}},
     "reading": {},
-    "covering": {},
+    "painting": {},
     "camera": {"camera": {"channels": 16, "frame_channels": 24}, "window": 4},
     "depth": {"imagenet": False},
     "judges": {},
@@ -84,7 +84,7 @@ def trained(tmp_path_factory, write_config):
         "camera",
         "sketcher",
         "reading",
-        "covering",
+        "painting",
     ):
         for _ in run_stage(stage, write_config(stage), home / stage, home / "data", model):
             pass

@@ -7,7 +7,7 @@ from makeyourvideo.models.sketcher import KINDS
 from makeyourvideo.training.config import read_config
 from makeyourvideo.training.reading import READING, ReadingStage, blur, without_name
 from makeyourvideo.training.run import run_stage
-from makeyourvideo.training.sketcher import SEEN
+from makeyourvideo.training.stills import SEEN
 from makeyourvideo.world.captions import GENERIC
 from makeyourvideo.world.geometry import FAMILIES
 

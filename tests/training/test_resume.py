@@ -15,7 +15,7 @@ PARTS = {
     "video": "unet",
     "sketcher": "sketcher",
     "reading": "sketcher",
-    "covering": "sketcher",
+    "painting": "sketcher",
     "camera": "camera",
     "depth": "depth_estimator",
     "judges": "judges/objects",
@@ -25,7 +25,7 @@ BEFORE = {
     "video": "image",
     "sketcher": "camera",
     "reading": "sketcher",
-    "covering": "reading",
+    "painting": "reading",
     "camera": "refiner",
 }
 

@@ -22,7 +22,7 @@ class TrainingStage(StrEnum):
     camera = "camera"
     sketcher = "sketcher"
     reading = "reading"
-    covering = "covering"
+    painting = "painting"
     depth = "depth"
     judges = "judges"
 

@@ -16,8 +16,8 @@ from torch.nn.functional import interpolate
 from makeyourvideo.models.sketcher import KINDS
 from makeyourvideo.training.config import ReadingConfig
 from makeyourvideo.training.data import depth_of, draw_clips, draw_prompts, step_generator
-from makeyourvideo.training.sketcher import SEEN
 from makeyourvideo.training.sketcher_parts import SketcherPartsStage
+from makeyourvideo.training.stills import SEEN
 from makeyourvideo.training.tokenizer import context_of
 from makeyourvideo.world.captions import GENERIC, NOUNS, article
 

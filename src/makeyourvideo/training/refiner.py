@@ -17,8 +17,8 @@ from makeyourvideo.training.config import RefinerConfig
 from makeyourvideo.training.data import draw_clips, picture_error, pictures_of, step_generator
 from makeyourvideo.training.diffusion import DiffusionStage, Drawn
 from makeyourvideo.training.record import write_part
-from makeyourvideo.training.sketcher import standing_in
 from makeyourvideo.training.start import take_over
+from makeyourvideo.training.stills import standing_in
 
 
 class RefinerStage(DiffusionStage):

@@ -1,0 +1,213 @@
+"""What training knows of the world's stills: what stands where, what it looks like, and under which light."""
+
+from collections.abc import Mapping
+from functools import cache
+from itertools import repeat
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import avg_pool2d
+
+from makeyourvideo.models.camera import Cameras, turned
+from makeyourvideo.training.camera import cameras_of
+from makeyourvideo.training.data import depth_of, pictures_of
+from makeyourvideo.world.colors import COLORS
+from makeyourvideo.world.dataset import Dataset
+from makeyourvideo.world.finishes import FINISHES
+from makeyourvideo.world.floors import FLOORS
+from makeyourvideo.world.geometry import FAMILIES
+from makeyourvideo.world.scene import Scene
+from makeyourvideo.world.skies import SKIES
+from makeyourvideo.world.styles import STYLES
+
+SEEN = ("floor", *FAMILIES, "sky")
+"""What depth alone can tell of a place."""
+LOOKS = {
+    "color": (None, *COLORS),  # materials bring their own
+    "finish": FINISHES,
+    "floor": tuple(FLOORS),
+    "sky": tuple(SKIES),
+    "style": tuple(STYLES),
+}
+"""What the text may say of it."""
+ROUND = ("ball", "cylinder", "cone", "capsule")
+"""Families that look the same however they are turned: which way, depth does not tell."""
+UNKNOWN = -100
+PLACE = 8
+"""Side in pixels of what the sketcher reads about."""
+_COVERED = 0.35
+"""The share of a place that an object must cover for the place to be its own."""
+
+Drawn = list[tuple[str, int, slice]]
+
+
+class Standing(NamedTuple):
+    """How a camera stands, and how the objects do before it.
+
+    Attributes:
+        camera: one of one frame.
+        poses: of the objects against a camera that looks level, `(objects, 3, 3)`: to the right, up, ahead.
+        is_round: which of them look the same however they are turned.
+        sun: which way the light comes from, to the right and ahead, `(2,)`.
+    """
+
+    camera: Cameras
+    poses: NDArray[np.float64]
+    is_round: NDArray[np.bool_]
+    sun: Tensor
+
+
+class Placed(NamedTuple):
+    """Where everything in stills is.
+
+    Attributes:
+        points: where on its object each pixel lies, `(b, 3, h, w)`.
+        wanted: the same as `Sketcher.located` is to tell it.
+        floor: where on the floor, at half the size, `(b, 2, h/2, w/2)`.
+        surfaces: which object it is, `(b, 1, h, w)`.
+        heading: of the cameras, `(b,)`.
+        sun: which way the light comes from, to the right and ahead of them, `(b, 2)`.
+    """
+
+    points: Tensor
+    wanted: Tensor
+    floor: Tensor
+    surfaces: Tensor
+    heading: Tensor
+    sun: Tensor
+
+    def mirrored(self, some: Tensor) -> "Placed":
+        """Change left and right in `some` stills, `(b, 1, 1, 1)`: patterns are then their mirror images."""
+        points, wanted, floor, surfaces = (torch.where(some, part.flip(3), part) for part in self[:4])
+        side = torch.where(some, -1.0, 1.0)[:, 0, 0]
+        wanted = torch.cat([wanted[:, :1] * side[..., None, None], wanted[:, 1:]], dim=1)
+        sun = torch.cat([self.sun[:, :1] * side, self.sun[:, 1:]], dim=1)
+        return Placed(points, wanted, floor, surfaces, self.heading * side[:, 0], sun)
+
+
+class Batch(NamedTuple):
+    """Some stills, each as it is or its mirror image.
+
+    Attributes:
+        depth: `(b, 1, h, w)`, in [-1, 1].
+        pictures: `(b, 3, h, w)`, in [-1, 1].
+        labels: what is at each place, and its looks, `(b, 1 + 5, h/8, w/8)`.
+        placed: where everything is.
+    """
+
+    depth: Tensor
+    pictures: Tensor
+    labels: Tensor
+    placed: Placed
+
+
+class Stills:
+    """Stills of open data sets, which are told by the name of their set and their number."""
+
+    def __init__(self, data: Mapping[str, Dataset]) -> None:
+        self.data = data
+        self.answers = cache(lambda name, scene: answers_of(data[name].scene(scene)))
+        self._stood: dict[tuple[str, int, int], Standing] = {}
+
+    def batch(self, rng: np.random.Generator, drawn: Drawn, device: torch.device) -> Batch:
+        """Open stills that were drawn; half of them, as `rng` decides, are mirrored."""
+        labels = torch.from_numpy(np.stack([self.labels(name, scene) for name, scene, _ in drawn]))
+        mirrored = torch.from_numpy(rng.random(len(drawn)) < 0.5)[:, None, None, None]
+        placed = self.placed(rng, drawn).mirrored(mirrored)
+        depth, pictures, labels = (
+            torch.where(mirrored, part.flip(3), part).to(device)
+            for part in (depth_of(self.data, drawn), pictures_of(self.data, drawn), labels)
+        )
+        return Batch(depth, pictures, labels, Placed(*(part.to(device) for part in placed)))
+
+    def placed(self, rng: np.random.Generator, drawn: Drawn) -> Placed:
+        """Tell where everything in some stills is, for cameras whose heading is drawn."""
+        headings = rng.uniform(-np.pi, np.pi, len(drawn)).astype(np.float32)
+        points, wanted, floors, surfaces, suns = [], [], [], [], []
+        for (name, scene, frames), heading in zip(drawn, headings, strict=True):
+            data = self.data[name]
+            points.append(data.points[scene][frames][0].astype(np.float32))
+            surfaces.append(data.surfaces[scene][frames][0])
+            camera, poses, is_round, sun = self._standing(name, scene, frames)
+            each = np.concatenate([np.eye(3)[None], _turns(poses, is_round, heading)]).astype(np.float32)
+            wanted.append(each[np.maximum(surfaces[-1], 0)] @ points[-1][..., None])
+            floors.append(camera.floor(*(side // 2 for side in surfaces[-1].shape))[0])
+            suns.append(sun)
+        return Placed(
+            torch.from_numpy(np.stack(points)).movedim(-1, 1),
+            torch.from_numpy(np.stack(wanted)[..., 0]).movedim(-1, 1),
+            torch.cat(floors),
+            torch.from_numpy(np.stack(surfaces))[:, None],
+            torch.from_numpy(headings),
+            torch.stack(suns),
+        )
+
+    def _standing(self, name: str, scene: int, frames: slice) -> Standing:
+        key = name, scene, frames.start
+        if key not in self._stood:
+            self._stood[key] = standing_in(self.data[name].scene(scene).at(frames))
+        return self._stood[key]
+
+    def labels(self, name: str, scene: int) -> NDArray[np.int64]:
+        """Number what is at each place of a still, and its looks: `(1 + 5, h, w)`."""
+        answers = self.answers(name, scene)
+        surfaces = torch.from_numpy(self.data[name].surfaces[scene][:1].copy())
+        covered = torch.cat([surfaces == number for number in range(-1, len(answers) - 1)]).float()
+        shares = avg_pool2d(covered, PLACE)
+        shares[2:] *= shares[2:] > _COVERED
+        shares[2:] += shares[2:] > 0  # whatever else is there
+        return np.moveaxis(answers[shares.argmax(dim=0).numpy()], -1, 0)
+
+
+def _turns(
+    poses: NDArray[np.float64], is_round: NDArray[np.bool_], heading: np.floating
+) -> NDArray[np.float64]:
+    """What takes points of objects to where `Sketcher.located` is to tell them, `(objects, 3, 3)`.
+
+    Args:
+        poses: of the objects, as in `Standing`.
+        is_round: which of them look the same however they are turned: those are told as they stand.
+        heading: of the camera.
+    """
+    turned_by = np.arctan2(-poses[:, 2, 0], poses[:, 0, 0])
+    quarters = np.round((turned_by + heading) / (np.pi / 2)) * (np.pi / 2)
+    return np.where(is_round[:, None, None], poses, _upright_turns(quarters - heading))
+
+
+def _upright_turns(angles: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Matrices that do what `upright` does, `(angles, 3, 3)`."""
+    sine, cosine, none = np.sin(angles), np.cos(angles), np.zeros_like(angles)
+    rows = ([cosine, none, sine], [none, none + 1, none], [-sine, none, cosine])
+    return np.moveaxis(np.array(rows), 2, 0)
+
+
+def standing_in(scene: Scene) -> Standing:
+    """How things stand in the first frame of a scene."""
+    camera = cameras_of(scene).at(slice(1))
+    heading = camera.heading[0]
+    sun = torch.tensor([np.cos(scene.sun_azimuth), np.sin(scene.sun_azimuth)]).float()
+    return Standing(
+        camera,
+        poses=_upright_turns(-heading.double().numpy()) @ [thing.poses[0, :3, :3] for thing in scene.things],
+        is_round=np.isin([thing.family for thing in scene.things], ROUND),
+        sun=turned(sun, -heading[0]),
+    )
+
+
+def answers_of(scene: Scene) -> NDArray[np.int64]:
+    """Number what each surface is, and its looks: sky, floor, then the objects; `(2 + objects, 1 + 5)`."""
+    style = {"style": scene.style}
+    surfaces: list[tuple[str, dict[str, str | None]]] = [
+        ("sky", {"sky": scene.sky, **style}),
+        ("floor", {"floor": scene.floor, **style}),
+        *((thing.family, {"color": thing.color, "finish": thing.finish, **style}) for thing in scene.things),
+    ]
+    return np.array([[SEEN.index(what), *map(_answer, LOOKS, repeat(looks))] for what, looks in surfaces])
+
+
+def _answer(question: str, looks: Mapping[str, str | None]) -> int:
+    known: tuple[str | None, ...] = LOOKS[question]
+    return known.index(looks[question]) if question in looks else UNKNOWN
