@@ -16,6 +16,7 @@ from torch.nn.functional import gelu, interpolate, linear, normalize, pad, pixel
 from makeyourvideo.models.camera import turned
 from makeyourvideo.models.dense import Linear
 from makeyourvideo.models.mixing import Mixing, in_full, slopes
+from makeyourvideo.models.rigid import agreed
 from makeyourvideo.models.spatial import Attention
 
 _STEEPNESS = (20.0, 200.0)
@@ -247,7 +248,8 @@ class Sketcher(ModelMixin, ConfigMixin):
             Frames `(n, 3, height, width)`, in [-1, 1] or a little beyond.
         """
         seen, kinds = self.shapes(depth)
-        points = upright(self.located(seen, heading), heading[:, None, None])
+        points = agreed(self.located(seen, heading), depth[:, :, ::2, ::2])
+        points = upright(points, heading[:, None, None])
         return self.picture(seen, self.about(kinds.softmax(dim=1), context), points, floor, sun)
 
     def shapes(self, depth: Tensor) -> tuple[list[Tensor], Tensor]:

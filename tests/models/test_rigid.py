@@ -1,0 +1,108 @@
+"""Points on objects, against where the renderer has them."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from makeyourvideo.models.rigid import agreed
+from makeyourvideo.structure.depth import DepthVideo
+from makeyourvideo.world.render import Clip, render
+from makeyourvideo.world.scene import WorldConfig, sample_scene
+
+SEEDS = (0, 1, 4, 5)
+
+
+@cache
+def filmed(seed: int, objects: int = 1) -> Clip:
+    families = {"cube": 1.0, "cone": 1.0, "cylinder": 1.0, "star": 1.0}
+    world = WorldConfig(objects={objects: 1.0}, families=families)
+    return render(sample_scene(seed, world).at(slice(1)), 64)
+
+
+def depth_of(clip: Clip) -> Tensor:
+    return torch.from_numpy(DepthVideo.from_metric_depth(clip.depth).values)[None]
+
+
+def points_of(clip: Clip) -> Tensor:
+    """The truth, and beside objects what means nothing."""
+    points = torch.from_numpy(clip.points).movedim(-1, 1).clamp(-1, 1)
+    return torch.where(torch.from_numpy(clip.surfaces > 0)[:, None], points, torch.rand(1, 3, 64, 64))
+
+
+def inside(clip: Clip, thing: int = 1) -> Tensor:
+    return torch.from_numpy(clip.surfaces[0] == thing)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_is_told_a_little_off_agrees(seed: int) -> None:
+    clip = filmed(seed)
+    true, mask = points_of(clip), inside(clip)
+    told = true + 0.1 * torch.randn(true.shape, generator=torch.Generator().manual_seed(seed))
+    found = agreed(told, depth_of(clip))
+    before, after = (((one - true)[0, :, mask]).abs().mean() for one in (told, found))
+    assert after < 0.35 * before
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_is_right_stays_so(seed: int) -> None:
+    clip = filmed(seed)
+    true = points_of(clip)
+    found = agreed(true, depth_of(clip))
+    assert (found - true)[0, :, inside(clip)].abs().mean() < 0.01
+
+
+def test_each_object_has_points_of_its_own() -> None:
+    clip = next(
+        clip
+        for clip in (filmed(seed, objects=2) for seed in range(50))
+        if min((clip.surfaces == thing).mean() for thing in (1, 2)) > 0.03
+    )
+    true = points_of(clip)
+    found = agreed(true, depth_of(clip))
+    for thing in (1, 2):
+        assert (found - true)[0, :, inside(clip, thing)].abs().mean() < 0.02
+
+
+def test_outside_of_objects_and_where_nothing_agrees_all_stays_as_it_is() -> None:
+    clip = filmed(0)
+    random = torch.rand(1, 3, 64, 64) * 2 - 1
+    assert torch.equal(agreed(random, depth_of(clip)), random)
+    true = points_of(clip)
+    changed = (agreed(true, depth_of(clip)) != true)[0].any(dim=0)
+    assert changed[inside(clip)].float().mean() > 0.9
+    assert changed[torch.from_numpy(clip.surfaces[0] < 0)].sum() == 0
+
+
+@pytest.mark.parametrize("kind", ["flat", "noise", "sky"])
+def test_without_a_floor_nothing_changes(kind: str) -> None:
+    depth = {
+        "flat": torch.zeros(1, 1, 24, 40),
+        "noise": torch.rand(1, 1, 24, 40),
+        "sky": -torch.ones(1, 1, 24, 40),
+    }
+    points = torch.rand(1, 3, 24, 40)
+    assert torch.equal(agreed(points, depth[kind]), points)
+
+
+def test_samples_of_a_batch_are_each_as_alone() -> None:
+    clips = [filmed(seed) for seed in SEEDS]
+    points, depth = (torch.cat([of(clip) for clip in clips]) for of in (points_of, depth_of))
+    points = points + 0.05 * torch.randn(points.shape)
+    together = agreed(points, depth)
+    for sample in range(len(clips)):
+        alone = agreed(points[sample : sample + 1], depth[sample : sample + 1])
+        torch.testing.assert_close(together[sample : sample + 1], alone, atol=1e-5, rtol=0)
+
+
+def test_half_precision_and_frames_without_contents_pass() -> None:
+    clip = filmed(0)
+    points, depth = points_of(clip), depth_of(clip)
+    whole = agreed(points, depth)
+    half = agreed(points.bfloat16(), depth)
+    assert half.dtype == torch.bfloat16
+    assert (half.float() - whole).abs().mean() < 0.01
+    assert agreed(points.to("meta"), depth.to("meta")).shape == points.shape
+    assert np.isfinite(whole.numpy()).all()
