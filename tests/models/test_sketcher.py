@@ -11,7 +11,8 @@ import torch
 from makeyourvideo import DepthVideo, MakeYourVideoPipeline
 from makeyourvideo.errors import InputError
 from makeyourvideo.memory import Thrift
-from makeyourvideo.models.sketcher import Covering, Sketcher, upright
+from makeyourvideo.models.rigid import agreed
+from makeyourvideo.models.sketcher import Covering, Sketcher, luminance, upright
 from makeyourvideo.pipeline_output import to_uint8
 from makeyourvideo.sampling import WindowDone, draw_key
 from makeyourvideo.settings import Options
@@ -56,6 +57,30 @@ def test_of_the_shapes_only_their_kinds_meet_the_text(sketcher: Sketcher) -> Non
     assert not torch.allclose(found, sketcher.about(kinds, text.flip(0)))
 
 
+def test_luminance_is_how_bright_colours_are() -> None:
+    grays = torch.linspace(-0.9, 1, 9).expand(1, 3, 1, 9)
+    torch.testing.assert_close(luminance(grays), grays[:, :1])
+    red, green, blue = (luminance(2 * one.view(1, 3, 1, 1) - 1).item() for one in torch.eye(3))
+    assert green > red > blue
+    assert torch.isfinite(luminance(torch.tensor([-1.3, -1.0, 1.2]).view(1, 3, 1, 1))).all()
+
+
+@torch.no_grad()
+def test_a_style_may_take_the_colours(sketcher: Sketcher) -> None:
+    """What covers surfaces becomes gray, and no patterns are lost."""
+    seen, _ = sketcher.shapes(torch.rand(1, 1, 32, 32) * 2 - 1)
+    parts = (torch.randn(1, 16, 4, 4), torch.rand(1, 3, 16, 16), torch.rand(1, 2, 16, 16), torch.rand(1, 2))
+    for layer in (sketcher.light, sketcher.colors):
+        torch.nn.init.zeros_(layer.weight)
+        torch.nn.init.zeros_(layer.bias)
+    sketcher.light.bias[:3] = 1  # full light from everywhere
+    colorful = sketcher.picture(seen, *parts)
+    sketcher.gray.bias.fill_(1)
+    gray = sketcher.picture(seen, *parts)
+    assert colorful.std(dim=1).mean() > 0.01
+    torch.testing.assert_close(gray, luminance(colorful).expand_as(gray))
+
+
 @torch.no_grad()
 def test_patterns_lie_where_the_points_say(sketcher: Sketcher) -> None:
     depth, text = torch.rand(2, 1, 32, 32) * 2 - 1, torch.randn(2, 5, 24)
@@ -63,7 +88,7 @@ def test_patterns_lie_where_the_points_say(sketcher: Sketcher) -> None:
     seen, kinds = sketcher.shapes(depth)
     found, located = sketcher.about(kinds.softmax(dim=1), text), sketcher.located(seen, heading)
     assert located.shape == (2, 3, 16, 16)
-    points = upright(located, heading[:, None, None])
+    points = upright(agreed(located, depth[:, :, ::2, ::2]), heading[:, None, None])
     picture = sketcher.picture(seen, found, points, floor, sun)
     torch.testing.assert_close(picture, sketcher(depth, text, heading, floor, sun))
     for which in range(2):

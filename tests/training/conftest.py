@@ -47,7 +47,8 @@ CONFIGS = {
     "refiner": {"refiner": {"channels": 8, "num_blocks": 1}, "timesteps": [100, 500]},
     "sketcher": {"sketcher": {"channels": 16}},
     "reading": {},
-    "painting": {},
+    "covering": {},
+    "shading": {},
     "camera": {"camera": {"channels": 16, "frame_channels": 24}, "window": 4},
     "depth": {"imagenet": False},
     "judges": {},
@@ -84,7 +85,8 @@ def trained(tmp_path_factory, write_config):
         "camera",
         "sketcher",
         "reading",
-        "painting",
+        "covering",
+        "shading",
     ):
         for _ in run_stage(stage, write_config(stage), home / stage, home / "data", model):
             pass

@@ -15,7 +15,8 @@ PARTS = {
     "video": "unet",
     "sketcher": "sketcher",
     "reading": "sketcher",
-    "painting": "sketcher",
+    "covering": "sketcher",
+    "shading": "sketcher",
     "camera": "camera",
     "depth": "depth_estimator",
     "judges": "judges/objects",
@@ -25,7 +26,8 @@ BEFORE = {
     "video": "image",
     "sketcher": "camera",
     "reading": "sketcher",
-    "painting": "reading",
+    "covering": "reading",
+    "shading": "covering",
     "camera": "refiner",
 }
 

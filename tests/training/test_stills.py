@@ -11,7 +11,7 @@ from makeyourvideo.world.scene import sample_scene
 
 @pytest.fixture
 def stills(trained, write_config):
-    return Stills(open_data(read_config(write_config("painting"), "painting"), trained / "data"))
+    return Stills(open_data(read_config(write_config("shading"), "shading"), trained / "data"))
 
 
 def test_the_sketcher_is_told_what_stands_where(stills):

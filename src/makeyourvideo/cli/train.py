@@ -22,7 +22,8 @@ class TrainingStage(StrEnum):
     camera = "camera"
     sketcher = "sketcher"
     reading = "reading"
-    painting = "painting"
+    covering = "covering"
+    shading = "shading"
     depth = "depth"
     judges = "judges"
 

@@ -38,6 +38,10 @@ _POINTS = 8192
 _EDGE = 3.0
 """How steeply patterns go from one side of an edge to the other."""
 
+_GAMMA = 2.2
+_BLACK = 0.01
+"""The least share of white that a colour is taken for, whose brightness is asked for."""
+
 KINDS = 64
 """How many kinds of surface are told apart, at most: floor, sky and shapes of objects."""
 
@@ -50,6 +54,13 @@ def upright(points: Tensor, heading: Tensor) -> Tensor:
     right, up, ahead = points.unbind(dim=1)
     across = turned(torch.stack([right, ahead], dim=-1), heading)
     return torch.stack([across[..., 0], up, across[..., 1]], dim=1)
+
+
+def luminance(colors: Tensor) -> Tensor:
+    """The gray as bright as colours, `b 3 h w` in [-1, 1], are: `b 1 h w` (ITU-R BT.709)."""
+    linear = ((colors + 1) / 2).clamp(min=_BLACK, max=1) ** _GAMMA
+    shares = linear.new_tensor([0.2126, 0.7152, 0.0722])[:, None, None]
+    return 2 * (linear * shares).sum(dim=1, keepdim=True) ** (1 / _GAMMA) - 1
 
 
 class Asking(nn.Module):
@@ -231,6 +242,9 @@ class Sketcher(ModelMixin, ConfigMixin):
         self.shade = Mixing(channels)
         self.light = nn.Conv2d(half, 4 * 3, 3, padding=1)
         self.colors = nn.Conv2d(half, 12, 3, padding=1)
+        self.gray = nn.Conv2d(half, 1, 1)
+        for parameter in self.gray.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, depth: Tensor, context: Tensor, heading: Tensor, floor: Tensor, sun: Tensor) -> Tensor:
         """Sketch each frame by itself.
@@ -315,7 +329,9 @@ class Sketcher(ModelMixin, ConfigMixin):
         ambient, up, right, ahead = self.light(hidden).chunk(4, dim=1)
         across, along = sun.to(ambient.dtype)[:, :, None, None].split(1, dim=1)
         light = ambient + relu(up + right * across + ahead * along)  # Lambert's law
-        light, covers, paves, points, floor = map(_doubled, (light, *asked, points, floor))
-        return pixel_shuffle(self.colors(hidden), 2) + light * (
-            self.cover(covers, points) + self.pave(paves, floor)
+        light, gray, covers, paves, points, floor = map(
+            _doubled, (light, self.gray(hidden), *asked, points, floor)
         )
+        covered = self.cover(covers, points) + self.pave(paves, floor)
+        covered = covered + gray * (luminance(covered) - covered)  # as a pencil has no colours
+        return pixel_shuffle(self.colors(hidden), 2) + light * covered

@@ -52,7 +52,8 @@ class StageConfig(_Strict):
         "refiner",
         "sketcher",
         "reading",
-        "painting",
+        "covering",
+        "shading",
         "camera",
         "depth",
         "judges",
@@ -177,24 +178,30 @@ class ReadingConfig(StageConfig):
     object_weight: float = 3.0
 
 
-class PaintingConfig(StageConfig):
-    """How a whole model's sketcher paints, and how often the prompt is dropped.
+class CoveringConfig(StageConfig):
+    """The coverings of a whole model's sketcher, and how often the prompt is dropped.
 
-    What covers each surface is asked at so many `points`; its squared error is divided by how much the true
-    albedo, in [-1, 1], varies over it, and that taken for at least about `faintest`. What is to stay as it
-    was is asked at `held_points` and counts `held_weight` times as much. So many of a batch are `pictured`;
-    their error counts `picture_weight` times as much, on objects `1 + object_weight` times as much as
-    elsewhere.
+    Each surface is asked at so many `points`; its squared error is divided by how much the true albedo, in
+    [-1, 1], varies over it, and that taken for at least about `faintest`. What is to stay as it was is asked
+    at `held_points` and counts `held_weight` times as much.
     """
 
-    stage: Literal["painting"]
+    stage: Literal["covering"]
     prompt_dropout: float = 0.05
     points: int = 512
     faintest: float = 0.02
     held_points: int = 64
     held_weight: float = 20.0
-    pictured: int = 12
-    picture_weight: float = 4.0
+
+
+class ShadingConfig(StageConfig):
+    """How a whole model's sketcher shades, and how often the prompt is dropped.
+
+    The error of pictures counts on objects `1 + object_weight` times as much as elsewhere.
+    """
+
+    stage: Literal["shading"]
+    prompt_dropout: float = 0.05
     object_weight: float = 3.0
     gradient_weight: float = 1.0
 
@@ -235,7 +242,8 @@ _CONFIGS: dict[str, type[StageConfig]] = {
     "refiner": RefinerConfig,
     "sketcher": SketcherConfig,
     "reading": ReadingConfig,
-    "painting": PaintingConfig,
+    "covering": CoveringConfig,
+    "shading": ShadingConfig,
     "camera": CameraConfig,
     "depth": DepthConfig,
     "judges": JudgesConfig,

@@ -11,39 +11,42 @@ from makeyourvideo.training.camera import CameraStage
 from makeyourvideo.training.config import (
     AutoencoderConfig,
     CameraConfig,
+    CoveringConfig,
     DecoderConfig,
     DepthConfig,
     ImageConfig,
     JudgesConfig,
-    PaintingConfig,
     ReadingConfig,
     RefinerConfig,
+    ShadingConfig,
     SketcherConfig,
     StageConfig,
     VideoConfig,
     read_config,
 )
+from makeyourvideo.training.covering import CoveringStage
 from makeyourvideo.training.data import prepare_data
 from makeyourvideo.training.depth import DepthStage
 from makeyourvideo.training.diffusion import ImageStage, VideoStage, prepare_latents
 from makeyourvideo.training.judges import JudgesStage
 from makeyourvideo.training.loop import Step, train
-from makeyourvideo.training.painting import PaintingStage
 from makeyourvideo.training.plot import plot_log
 from makeyourvideo.training.reading import ReadingStage
 from makeyourvideo.training.refiner import RefinerStage
+from makeyourvideo.training.shading import ShadingStage
 from makeyourvideo.training.sketcher import SketcherStage
 
 _Stage = (
     AutoencoderStage
     | CameraStage
+    | CoveringStage
     | DecoderStage
     | DepthStage
     | ImageStage
     | JudgesStage
-    | PaintingStage
     | ReadingStage
     | RefinerStage
+    | ShadingStage
     | SketcherStage
     | VideoStage
 )
@@ -72,7 +75,7 @@ def run_stage(
 
     Args:
         stage: "autoencoder", "image", "video", "decoder", "refiner", "camera", "sketcher", "reading",
-            "painting", "depth" or "judges".
+            "covering", "shading", "depth" or "judges".
         config_path: the stage's YAML file.
         folder: of the run.
         data: folder of the rendered data sets, which are made where they are missing.
@@ -114,9 +117,12 @@ def _stage(
     if isinstance(config, ReadingConfig):
         _check_part(model, "sketcher")
         return ReadingStage(config, data, model, start)
-    if isinstance(config, PaintingConfig):
+    if isinstance(config, CoveringConfig):
         _check_part(model, "sketcher")
-        return PaintingStage(config, data, model, start)
+        return CoveringStage(config, data, model, start)
+    if isinstance(config, ShadingConfig):
+        _check_part(model, "sketcher")
+        return ShadingStage(config, data, model, start)
     if isinstance(config, SketcherConfig):
         _check_part(model, "camera")
         return SketcherStage(config, data, model, start)

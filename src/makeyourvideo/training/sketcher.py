@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy, one_hot
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from makeyourvideo.models.sketcher import KINDS, Sketcher
-from makeyourvideo.training.config import PaintingConfig, SketcherConfig
+from makeyourvideo.training.config import ShadingConfig, SketcherConfig
 from makeyourvideo.training.data import (
     draw_clips,
     draw_prompts,
@@ -25,13 +25,12 @@ from makeyourvideo.training.tokenizer import context_of
 from makeyourvideo.world.colors import linear_to_srgb
 from makeyourvideo.world.finishes import FINISHES, paint
 from makeyourvideo.world.floors import FLOORS
-from makeyourvideo.world.styles import STYLES
 
 _POINTS = 96
 """At how many points of a surface a sentence is asked what covers it."""
 PAVED = 6.0
 """How far from the middle floors are asked, in metres."""
-_COLOR, _FINISH, _FLOOR, _STYLE = map(list(LOOKS).index, ("color", "finish", "floor", "style"))
+_COLOR, _FINISH, _FLOOR = map(list(LOOKS).index, ("color", "finish", "floor"))
 _EMPTY_WEIGHT = 0.1
 """What a place of floor or sky counts; there are more of them, and they are easy."""
 
@@ -113,7 +112,7 @@ def mispainted(
     found: Tensor,
     batch: Batch,
     rng: np.random.Generator,
-    config: SketcherConfig | PaintingConfig,
+    config: SketcherConfig | ShadingConfig,
 ) -> Tensor:
     """Paint stills and compare: the mean absolute error of pixels, and of their differences.
 
@@ -148,20 +147,19 @@ def miscovered(
         count: of points a surface.
 
     Returns:
-        of objects and of floors: the mean squared error of each surface's albedo as its style shows it, and
-        how much the true one varies over it. Squared, because an absolute error sees no dots: most points lie
-        beside them.
+        of objects and of floors: the mean squared error of each surface's albedo, and how much the true one
+        varies over it. Squared, because an absolute error sees no dots: most points lie beside them.
     """
     things, floors = surfaces_of(told)
     looks = told[..., 0, 0].cpu().numpy()
     points = rng.uniform(-1, 1, (int(things.sum()), count, 3)).astype(np.float32)
     places = rng.uniform(-PAVED, PAVED, (int(floors.sum()), count, 2)).astype(np.float32)
     painted = [
-        _shown(paint(some, LOOKS["color"][look[1 + _COLOR]], FINISHES[look[1 + _FINISH]]), look)
+        paint(some, LOOKS["color"][look[1 + _COLOR]], FINISHES[look[1 + _FINISH]])
         for some, look in zip(points, looks[things.cpu().numpy()], strict=True)
     ]
     paved = [
-        _shown(tuple(FLOORS.values())[look[1 + _FLOOR]](some), look)
+        tuple(FLOORS.values())[look[1 + _FLOOR]](some)
         for some, look in zip(places, looks[floors.cpu().numpy()], strict=True)
     ]
     wrong = []
@@ -171,17 +169,11 @@ def miscovered(
     ):
         placed, wanted = (
             torch.from_numpy(part).to(found.device).movedim(2, 1)[..., None]
-            for part in (where, np.stack(what))
+            for part in (where, 2 * linear_to_srgb(np.stack(what)).astype(np.float32) - 1)
         )
         errors = (covering(covering.asking(asked), placed) - wanted).square().mean(dim=(1, 2, 3))
         wrong.append((errors, wanted.var(dim=(2, 3)).mean(dim=1)))
     return wrong
-
-
-def _shown(albedo: NDArray[np.float32], look: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Linear albedo of a surface, `(n, 3)`, as its style shows it in full light, in [-1, 1]."""
-    style = tuple(STYLES.values())[look[1 + _STYLE]]
-    return 2 * linear_to_srgb(style.flat(albedo)).astype(np.float32) - 1
 
 
 def surfaces_of(told: Tensor) -> tuple[Tensor, Tensor]:

@@ -27,11 +27,6 @@ class Style:
     grade: Callable[[Floats], Floats]
     outline: Floats | None = None
 
-    def flat(self, albedo: Floats) -> Floats:
-        """Show albedo in full white light, from straight ahead."""
-        none = np.zeros_like(albedo)
-        return self.grade(self.shade(albedo, none + 1, none, none[:, :1]))
-
 
 def _realistic(albedo: Floats, light: Floats, gloss: Floats, _rim: Floats) -> Floats:
     return albedo * light + gloss

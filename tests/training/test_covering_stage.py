@@ -5,36 +5,26 @@ import torch
 from makeyourvideo.errors import InputError
 from makeyourvideo.models.sketcher import Sketcher
 from makeyourvideo.training.config import read_config
-from makeyourvideo.training.painting import COVERINGS, PAINTING, PaintingStage
+from makeyourvideo.training.covering import COVERINGS, CoveringStage
 from makeyourvideo.training.reading import READING, ReadingStage
 from makeyourvideo.training.run import run_stage
+from makeyourvideo.training.shading import SHADING, ShadingStage
 from makeyourvideo.training.sketcher import miscovered, surfaces_of, told_of
 from makeyourvideo.training.stills import answers_of
-from makeyourvideo.world.colors import linear_to_srgb
-from makeyourvideo.world.finishes import paint
 from makeyourvideo.world.scene import WorldConfig, sample_scene
-from makeyourvideo.world.styles import STYLES
 
 
 @pytest.fixture
 def stage(trained, write_config):
-    settings = {
-        "batch_size": 6,
-        "prompt_dropout": 0.0,
-        "points": 64,
-        "held_weight": 1.0,
-        "pictured": 3,
-        "picture_weight": 0.5,
-    }
-    config = read_config(write_config("painting", **settings), "painting")
-    return PaintingStage(config, trained / "data", trained / "sketcher" / "model")
+    settings = {"batch_size": 6, "prompt_dropout": 0.0, "points": 64, "held_weight": 1.0}
+    config = read_config(write_config("covering", **settings), "covering")
+    return CoveringStage(config, trained / "data", trained / "sketcher" / "model")
 
 
 @pytest.fixture
 def surfaces(stage):
     """What a wooden, a plain and a striped thing are, their skies and floors, and what is read about them."""
-    world = WorldConfig(objects={1: 1.0}, styles={"realistic": 1.0})
-    scenes = [sample_scene(seed, world, 1) for seed in range(60)]
+    scenes = [sample_scene(seed, WorldConfig(objects={1: 1.0}), 1) for seed in range(60)]
     chosen = [
         next(s for s in scenes if s.things[0].finish == name) for name in ("wooden", "plain", "striped")
     ]
@@ -43,18 +33,23 @@ def surfaces(stage):
         return told, stage.sketcher.about(kinds, context)
 
 
-def test_painting_is_learnt_and_nothing_else_moves(stage, assert_learns):
+def test_the_coverings_learn_and_nothing_else_moves(stage, assert_learns):
     for part in COVERINGS:
         torch.nn.init.normal_(stage.sketcher.get_submodule(part).albedo.weight)  # it has forgotten them
     before = {name: tensor.clone() for name, tensor in stage.sketcher.state_dict().items()}
     assert_learns(stage)
     after = stage.sketcher.state_dict()
     changed = {name.split(".")[0] for name in after if not torch.equal(before[name], after[name])}
-    assert changed == set(PAINTING)
+    assert changed == set(COVERINGS)
 
 
 @pytest.mark.parametrize(
-    ("name", "kind", "parts"), [("painting", PaintingStage, PAINTING), ("reading", ReadingStage, READING)]
+    ("name", "kind", "parts"),
+    [
+        ("covering", CoveringStage, COVERINGS),
+        ("reading", ReadingStage, READING),
+        ("shading", ShadingStage, SHADING),
+    ],
 )
 def test_it_begins_with_another_one_s_trained_parts_and_with_no_others(
     trained, write_config, tmp_path, name, kind, parts
@@ -91,37 +86,6 @@ def test_errors_are_each_surface_s_own_and_so_is_how_much_it_varies(stage, surfa
     assert plain < 1e-9 < 0.003 < wooden < 0.05 < 0.2 < striped
 
 
-@pytest.mark.parametrize("style", ["realistic", "pencil"])
-def test_coverings_are_to_be_what_the_style_shows(stage, monkeypatch, style):
-    scenes = (
-        sample_scene(seed, WorldConfig(styles={style: 1.0}, finishes={"plain": 1.0}), 1) for seed in range(60)
-    )
-    scene = next(scene for scene in scenes if scene.things[0].color == "red")
-    told, kinds, context = told_of([answers_of(scene)], torch.zeros(1, 4, 32))
-    found = stage.sketcher.about(kinds, context)
-    shown = STYLES[style].flat(np.stack([paint(np.zeros((1, 3), np.float32), "red", "plain")[0]]))
-    wanted = torch.from_numpy(2 * linear_to_srgb(shown) - 1).float()[..., None, None]
-    monkeypatch.setattr(
-        stage.sketcher.cover, "forward", lambda _, points: wanted.expand(-1, -1, *points.shape[2:])
-    )
-    (errors, _), _ = miscovered(stage.sketcher, found, told, np.random.default_rng(0), 8)
-    assert errors[0] < 1e-9
-    assert (wanted.std(dim=1) < 0.05).item() == (style == "pencil")
-
-
-def test_pictures_count(stage):
-    """Where coverings are right, the light may still be wrong."""
-    stage.config = stage.config.model_copy(update={"picture_weight": 0.0})
-    without = stage.loss(0)
-    stage.config = stage.config.model_copy(update={"picture_weight": 2.0})
-    assert stage.loss(0) > without + 0.1
-    stage.loss(0).backward()
-    for part in ("light", "colors", "shade", "sun", "paint"):
-        assert all(weight.grad is not None for weight in stage.sketcher.get_submodule(part).parameters()), (
-            part
-        )
-
-
 def test_what_coverings_are_not_there_for_is_held(stage, surfaces):
     told, found = surfaces
     assert stage._strayed(found, told, np.random.default_rng(0)) == 0
@@ -135,6 +99,6 @@ def test_a_model_without_a_sketcher_is_refused(trained, write_config, tmp_path):
     with pytest.raises(InputError, match="a model with a sketcher"):
         list(
             run_stage(
-                "painting", write_config("painting"), tmp_path, trained / "data", trained / "camera" / "model"
+                "covering", write_config("covering"), tmp_path, trained / "data", trained / "camera" / "model"
             )
         )

@@ -1,0 +1,41 @@
+"""How the sketcher shades what it covers surfaces with, and what styles make of it, taught from pictures."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from makeyourvideo.training.config import ShadingConfig
+from makeyourvideo.training.data import draw_clips, draw_prompts, step_generator
+from makeyourvideo.training.sketcher import mispainted
+from makeyourvideo.training.sketcher_parts import SketcherPartsStage
+from makeyourvideo.training.stills import Stills
+from makeyourvideo.training.tokenizer import context_of
+
+SHADING = ("paint", "shade", "sun", "light", "colors", "gray")
+"""The parts of the sketcher that are trained."""
+
+
+class ShadingStage(SketcherPartsStage):
+    """What the sketcher sees, reads and locates stays as it is, and so do its coverings.
+
+    Those were taught by themselves, so the light that had been learnt with the ones before is theirs no more.
+    """
+
+    config: ShadingConfig
+
+    def __init__(self, config: ShadingConfig, data: Path, model: Path, start: Path | None = None) -> None:
+        super().__init__(config, data, model, start, SHADING)
+        self.stills = Stills(self.data)
+
+    def loss(self, step: int) -> Tensor:
+        """Return the error of pictures."""
+        rng = step_generator(self.config, step)
+        drawn = draw_clips(rng, self.data, self.config.batch_size, num_frames=1)
+        captions = draw_prompts(rng, self.data, drawn, self.config.prompt_dropout)
+        context = context_of(self.text_encoder, self.tokenizer, captions)
+        batch = self.stills.batch(rng, drawn, self.sketcher.device)
+        with torch.no_grad():
+            seen, kinds = self.before.shapes(batch.depth)
+            found = self.before.about(kinds.softmax(dim=1), context)
+        return mispainted(self.sketcher, seen, found, batch, rng, self.config)
