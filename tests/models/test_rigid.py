@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from makeyourvideo.models.rigid import agreed
+from makeyourvideo.models.rigid import _objects, agreed
 from makeyourvideo.structure.depth import DepthVideo
 from makeyourvideo.world.render import Clip, render
 from makeyourvideo.world.scene import WorldConfig, sample_scene
@@ -43,7 +43,7 @@ def test_what_is_told_a_little_off_agrees(seed: int) -> None:
     told = true + 0.1 * torch.randn(true.shape, generator=torch.Generator().manual_seed(seed))
     found = agreed(told, depth_of(clip))
     before, after = (((one - true)[0, :, mask]).abs().mean() for one in (told, found))
-    assert after < 0.35 * before
+    assert after < 0.5 * before
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -69,11 +69,49 @@ def test_each_object_has_points_of_its_own() -> None:
 def test_outside_of_objects_and_where_nothing_agrees_all_stays_as_it_is() -> None:
     clip = filmed(0)
     random = torch.rand(1, 3, 64, 64) * 2 - 1
-    assert torch.equal(agreed(random, depth_of(clip)), random)
+    changed = (agreed(random, depth_of(clip)) != random)[0].any(dim=0)
+    assert not changed.any()
     true = points_of(clip)
     changed = (agreed(true, depth_of(clip)) != true)[0].any(dim=0)
     assert changed[inside(clip)].float().mean() > 0.9
-    assert changed[torch.from_numpy(clip.surfaces[0] < 0)].sum() == 0
+    assert not changed[inside(clip, thing=-1)].any()
+    assert changed[inside(clip, thing=0)].float().mean() < 0.01  # where an object stands on it
+
+
+def standing(columns: slice, near: float, depth: Tensor) -> None:
+    """Stand a box of that depth before a floor."""
+    depth[..., 20:46, columns] = depth[..., 20:46, columns].clamp(min=near)
+
+
+def test_of_two_that_touch_the_smaller_is_left_alone() -> None:
+    """They look like one, which most of its points agree with."""
+    up = (63 - 2 * torch.arange(64)) / 64
+    near = (0.3 * (0.5 - up)).clamp(min=0)[:, None].expand(1, 1, 64, 96).clone()
+    standing(slice(10, 50), 0.5, near)
+    standing(slice(50, 64), 0.49, near)
+    grid = torch.stack(torch.meshgrid(torch.linspace(-1, 1, 64), torch.linspace(-1, 1, 96), indexing="ij"))
+    points = torch.cat([3 * grid, 0 * grid[:1]])[None]
+    points[..., 50:64] = 1.5 - 2 * points[..., 50:64]
+    told = points + 0.05 * torch.randn(points.shape, generator=torch.Generator().manual_seed(0))
+    found = agreed(told, 2 * near - 1)
+    large, small = (
+        (one[..., 22:44, columns] - points[..., 22:44, columns]).abs().mean()
+        for columns in (slice(12, 48), slice(52, 62))
+        for one in (found,)
+    )
+    before = (told - points).abs().mean()
+    assert large < 0.4 * before
+    assert small < 1.2 * before
+
+
+def test_what_is_connected_round_a_bend_is_one_object() -> None:
+    above = torch.zeros(1, 64, 64, dtype=torch.bool)
+    above[:, 4:10, 5:45] = True
+    for leg in (slice(5, 9), slice(41, 45)):
+        above[:, 4:60, leg] = True
+    largest, *others = _objects(torch.full((1, 64, 64), 0.5), above).sum(dim=-1)[0].tolist()
+    assert largest == above.sum()
+    assert not any(others)
 
 
 @pytest.mark.parametrize("kind", ["flat", "noise", "sky"])
@@ -101,8 +139,8 @@ def test_half_precision_and_frames_without_contents_pass() -> None:
     clip = filmed(0)
     points, depth = points_of(clip), depth_of(clip)
     whole = agreed(points, depth)
-    half = agreed(points.bfloat16(), depth)
-    assert half.dtype == torch.bfloat16
-    assert (half.float() - whole).abs().mean() < 0.01
+    half = agreed(points.bfloat16(), depth.bfloat16())
+    assert half.dtype == torch.float32
+    assert (half - whole).abs().mean() < 0.02
     assert agreed(points.to("meta"), depth.to("meta")).shape == points.shape
     assert np.isfinite(whole.numpy()).all()

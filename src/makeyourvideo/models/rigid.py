@@ -19,13 +19,13 @@ _ABOVE = (0.01, 0.02)
 """How much nearer than the floor an object is: in depth, and as a share of it."""
 _STEP = 0.08
 """By which share of their depth neighbouring pixels of one object may differ."""
-_SPREADS = 24
-"""How often a pixel takes over the number of its neighbours', and that of the pixel so numbered."""
+_SPREADS = 16
+"""How often pixels take over the number of their neighbours, and of the pixel so numbered."""
 _REFITS = 4
-_OFF = 0.15
-"""How far off a point may be, in units of its object, to count a quarter; twice as far it disagrees."""
-_AGREEING = 0.6
-"""The least share of an object's points that must agree for it to be one object."""
+_OFF = 0.2
+"""How far off a point may be, in units of its object, to count a quarter; twice as far it stays as it is."""
+_AGREEING = (0.5, 0.7)
+"""The shares of an object's points that must agree for it to count as one at all, and fully."""
 _RIDGE = 1e-4
 """What share of their variance is added, for objects that are flat as they are seen."""
 
@@ -37,7 +37,11 @@ def agreed(points: Tensor, depth: Tensor) -> Tensor:
 
     Args:
         points: where on its object each pixel lies, `(b, 3, h, w)`.
-        depth: inverse depth there, -1 at infinity and at most 1, `(b, 1, h, w)`.
+        depth: inverse depth there, at most 1, `(b, 1, h, w)`. -1 is taken for infinity; where it is nearer,
+            space is bent, and less agrees.
+
+    Returns:
+        points in single precision.
     """
     with in_full(depth.device):
         near = (depth[:, 0].float() + 1) / 2
@@ -47,34 +51,32 @@ def agreed(points: Tensor, depth: Tensor) -> Tensor:
         above = (near - floor > _ABOVE[0] + _ABOVE[1] * near) & line.found[..., None]
         far = 1 / near.clamp(min=_ABOVE[0])
         space = torch.stack([far * right / FOCAL, far * up[:, None] / FOCAL, far], dim=1)
-        objects = _objects(near, above).flatten(2)
-        told = points.float().flatten(2).mT
-        fitted, agrees = _fitted(objects, space.flatten(2).mT, told)
-        kept = objects * agrees[..., None]
-        whole = (kept[..., None] * fitted).sum(dim=1) + (1 - kept.sum(dim=1))[..., None] * told
-    return rearrange(whole, "b (h w) c -> b c h w", w=points.shape[3]).to(points.dtype)
+        told = rearrange(points.float(), "b c h w -> b (h w) c")
+        changes = _changes(_objects(near, above), rearrange(space, "b c h w -> b (h w) c"), told)
+    return rearrange(told + changes, "b (h w) c -> b c h w", w=points.shape[3])
 
 
 def _objects(near: Tensor, above: Tensor) -> Tensor:
-    """Which pixels are of which object: 0 or 1, `(b, _OBJECTS, h, w)`, all 0 for what is too small."""
+    """Which pixels, `n = h w`, are of which object: 0 or 1, `(b, _OBJECTS, n)`."""
     batch, rows, columns = near.shape
     number = torch.arange(rows * columns, device=near.device).view(1, rows, columns).repeat(batch, 1, 1)
     links = [_linked(near, above, axis) for axis in (1, 2)]
     for _ in range(_SPREADS):
+        before = number.flatten(1).clone()
         for axis, linked in zip((1, 2), links, strict=True):
             size = linked.shape[axis]
-            before, after = number.narrow(axis, 0, size), number.narrow(axis, 1, size)
-            higher = torch.where(linked, torch.maximum(before, after), -1)
-            for start in (0, 1):
-                part = number.narrow(axis, start, size)
+            pair = [number.narrow(axis, start, size) for start in (0, 1)]
+            higher = torch.where(linked, torch.maximum(*pair), -1)
+            for part in pair:
                 part.copy_(torch.maximum(part, higher))
-        number = number.flatten(1).gather(1, number.flatten(1)).view_as(number)
+        roots = number.flatten(1).scatter_reduce(1, before, number.flatten(1), "amax")
+        number = roots.gather(1, roots).view_as(number)
     number = torch.where(above, number, -1).flatten(1)
     counts = torch.zeros(batch, rows * columns, device=near.device)
     counts.scatter_add_(1, number.clamp(min=0), (number >= 0).float())
-    largest, chosen = counts.topk(_OBJECTS)
+    largest, chosen = counts.topk(min(_OBJECTS, rows * columns))
     chosen = torch.where(largest >= _SMALLEST * rows * columns, chosen, -2)
-    return (number[:, None] == chosen[..., None]).float().view(batch, -1, rows, columns)
+    return (number[:, None] == chosen[..., None]).float()
 
 
 def _linked(near: Tensor, above: Tensor, axis: int) -> Tensor:
@@ -84,25 +86,35 @@ def _linked(near: Tensor, above: Tensor, axis: int) -> Tensor:
     return both[0] & both[1] & ((one - other).abs() < _STEP * torch.maximum(one, other))
 
 
-def _fitted(objects: Tensor, space: Tensor, told: Tensor) -> tuple[Tensor, Tensor]:
-    """Fit what is told, `b n 3`, by where it is in space, `b n 3`, for each object, `b k n`.
+def _changes(objects: Tensor, space: Tensor, told: Tensor) -> Tensor:
+    """What takes points that are told, `b n 3`, to an affine map of `space`, `b n 3`, of their own object.
+
+    Args:
+        objects: `(b, k, n)`.
+        space: where they are.
+        told: where on their objects.
 
     Returns:
-        what fits, `b k n 3`, and 1 for objects with which nearly all points agree, `b k`, else 0.
+        `(b, n, 3)`; 0 for points that are too far off, and for objects most of whose points are.
     """
-    count = objects.sum(dim=-1)
+    placed = torch.cat([space, torch.ones_like(space[..., :1])], dim=-1)
+    products = (placed[..., None] * torch.cat([placed, told], dim=-1)[..., None, :]).flatten(2)
     weight = objects
     for _ in range(_REFITS):
-        whole = weight.sum(dim=-1, keepdim=True).clamp(min=1e-3)
-        middle, mean = ((weight @ part / whole)[:, :, None] for part in (space, told))
-        away = space[:, None] - middle
-        weighted = (weight / whole)[..., None] * away
-        spread = weighted.mT @ away
-        ridge = _RIDGE * spread.diagonal(dim1=2, dim2=3).sum(dim=-1) + 1e-9
-        spread = spread + torch.diag_embed(ridge[..., None].expand(*ridge.shape, 3))
-        by_space = torch.linalg.solve(spread, weighted.mT @ (told[:, None] - mean))
-        fitted = mean + away @ by_space
-        off = (told[:, None] - fitted).norm(dim=-1)
-        weight = objects / (1 + (off / _OFF).square()).square()
-    agreeing = (objects * (off < 2 * _OFF)).sum(dim=-1)
-    return fitted, (agreeing > _AGREEING * count).float()
+        moments = (weight @ products).unflatten(2, (4, 7))
+        moments = moments / moments[..., 3:, 3:4].clamp(min=1e-3)
+        middle, mean = moments[..., 3:, :3], moments[..., 3:, 4:]
+        spread = moments[..., :3, :3] - middle.mT @ middle
+        ridge = _RIDGE * spread.diagonal(dim1=2, dim2=3).sum(dim=-1, keepdim=True) + 1e-9
+        spread = spread + torch.diag_embed(ridge.expand(*ridge.shape[:2], 3))
+        by_space = torch.linalg.solve(spread, moments[..., :3, 4:] - middle.mT @ mean)
+        map_of = torch.cat([by_space, mean - middle @ by_space], dim=2)
+        own = (objects.mT @ map_of.flatten(2)).unflatten(2, (4, 3))
+        change = (placed[..., None] * own).sum(dim=2) - told
+        off = change.norm(dim=-1) / _OFF
+        weight = objects / (1 + off.square()).square()[:, None]
+    count = objects.sum(dim=-1, keepdim=True).clamp(min=1)
+    share = objects @ (off < 2).float()[..., None] / count
+    least, most = _AGREEING
+    agrees = objects.mT @ ((share - least) / (most - least)).clamp(0, 1)
+    return change * agrees * (2 - off).clamp(0, 1)[..., None]
