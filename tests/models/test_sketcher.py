@@ -75,7 +75,7 @@ def test_a_style_may_take_the_colours(sketcher: Sketcher) -> None:
         torch.nn.init.zeros_(layer.bias)
     sketcher.light.bias[:3] = 1  # full light from everywhere
     colorful = sketcher.picture(seen, *parts)
-    sketcher.gray.bias.fill_(1)
+    sketcher.gray.bias.fill_(1)  # and more: it goes no further than gray
     gray = sketcher.picture(seen, *parts)
     assert colorful.std(dim=1).mean() > 0.01
     torch.testing.assert_close(gray, luminance(colorful).expand_as(gray))

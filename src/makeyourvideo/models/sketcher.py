@@ -38,6 +38,10 @@ _POINTS = 8192
 _EDGE = 3.0
 """How steeply patterns go from one side of an edge to the other."""
 
+_GRAYS = (-0.5, 1.0)
+"""How gray a style may make colours: not at all, but more vivid, to all gray."""
+_GRAY_PACE = 20.0
+"""What it is multiplied by, so that it is learnt as fast as everything else."""
 _GAMMA = 2.2
 _BLACK = 0.01
 """The least share of white that a colour is taken for, whose brightness is asked for."""
@@ -58,9 +62,9 @@ def upright(points: Tensor, heading: Tensor) -> Tensor:
 
 def luminance(colors: Tensor) -> Tensor:
     """The gray as bright as colours, `b 3 h w` in [-1, 1], are: `b 1 h w` (ITU-R BT.709)."""
-    linear = ((colors + 1) / 2).clamp(min=_BLACK, max=1) ** _GAMMA
-    shares = linear.new_tensor([0.2126, 0.7152, 0.0722])[:, None, None]
-    return 2 * (linear * shares).sum(dim=1, keepdim=True) ** (1 / _GAMMA) - 1
+    light = ((colors + 1) / 2).clamp(min=_BLACK, max=1) ** _GAMMA
+    shares = light.new_tensor([0.2126, 0.7152, 0.0722])[:, None, None]
+    return 2 * (light * shares).sum(dim=1, keepdim=True) ** (1 / _GAMMA) - 1
 
 
 class Asking(nn.Module):
@@ -329,9 +333,9 @@ class Sketcher(ModelMixin, ConfigMixin):
         ambient, up, right, ahead = self.light(hidden).chunk(4, dim=1)
         across, along = sun.to(ambient.dtype)[:, :, None, None].split(1, dim=1)
         light = ambient + relu(up + right * across + ahead * along)  # Lambert's law
-        light, gray, covers, paves, points, floor = map(
-            _doubled, (light, self.gray(hidden), *asked, points, floor)
-        )
+        gray = _GRAY_PACE * self.gray(hidden)
+        light, gray, covers, paves, points, floor = map(_doubled, (light, gray, *asked, points, floor))
         covered = self.cover(covers, points) + self.pave(paves, floor)
-        covered = covered + gray * (luminance(covered) - covered)  # as a pencil has no colours
+        # from as vivid as a cartoon to as gray as a pencil
+        covered = covered + gray.clamp(*_GRAYS) * (luminance(covered) - covered)
         return pixel_shuffle(self.colors(hidden), 2) + light * covered

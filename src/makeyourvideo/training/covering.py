@@ -7,10 +7,8 @@ import torch
 from torch import Tensor
 
 from makeyourvideo.training.config import CoveringConfig
-from makeyourvideo.training.data import draw_clips, draw_prompts, step_generator
 from makeyourvideo.training.sketcher import PAVED, miscovered, surfaces_of, told_of
 from makeyourvideo.training.sketcher_parts import SketcherPartsStage
-from makeyourvideo.training.stills import Stills
 from makeyourvideo.training.tokenizer import context_of
 
 COVERINGS = {"cover": (3, 1.0), "pave": (2, PAVED)}
@@ -29,14 +27,11 @@ class CoveringStage(SketcherPartsStage):
 
     def __init__(self, config: CoveringConfig, data: Path, model: Path, start: Path | None = None) -> None:
         super().__init__(config, data, model, start, COVERINGS)
-        self.stills = Stills(self.data)
 
     def loss(self, step: int) -> Tensor:
         """Return the errors of what covers surfaces, each by how much it varies, and of what was to stay."""
-        rng = step_generator(self.config, step)
-        drawn = draw_clips(rng, self.data, self.config.batch_size, num_frames=1)
+        rng, drawn, captions = self.draw(step)
         answers = [self.stills.answers(name, scene) for name, scene, _ in drawn]
-        captions = draw_prompts(rng, self.data, drawn, self.config.prompt_dropout)
         context = context_of(self.text_encoder, self.tokenizer, captions)
         told, kinds, context = told_of(answers, context)
         with torch.no_grad():

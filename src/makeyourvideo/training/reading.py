@@ -15,7 +15,7 @@ from torch.nn.functional import interpolate
 
 from makeyourvideo.models.sketcher import KINDS
 from makeyourvideo.training.config import ReadingConfig
-from makeyourvideo.training.data import depth_of, draw_clips, draw_prompts, step_generator
+from makeyourvideo.training.data import depth_of
 from makeyourvideo.training.sketcher_parts import SketcherPartsStage
 from makeyourvideo.training.stills import SEEN
 from makeyourvideo.training.tokenizer import context_of
@@ -40,9 +40,7 @@ class ReadingStage(SketcherPartsStage):
 
     def loss(self, step: int) -> Tensor:
         """Return how far the answers are from those before: to captions as they are, and without a name."""
-        rng = step_generator(self.config, step)
-        drawn = draw_clips(rng, self.data, self.config.batch_size, num_frames=1)
-        captions = draw_prompts(rng, self.data, drawn, self.config.prompt_dropout)
+        rng, drawn, captions = self.draw(step)
         unnamed, kinds_of = zip(*(without_name(caption, rng) for caption in captions), strict=True)
         context, other_context = (
             context_of(self.text_encoder, self.tokenizer, prompts) for prompts in (captions, unnamed)

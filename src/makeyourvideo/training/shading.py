@@ -6,10 +6,8 @@ import torch
 from torch import Tensor
 
 from makeyourvideo.training.config import ShadingConfig
-from makeyourvideo.training.data import draw_clips, draw_prompts, step_generator
 from makeyourvideo.training.sketcher import mispainted
 from makeyourvideo.training.sketcher_parts import SketcherPartsStage
-from makeyourvideo.training.stills import Stills
 from makeyourvideo.training.tokenizer import context_of
 
 SHADING = ("paint", "shade", "sun", "light", "colors", "gray")
@@ -26,13 +24,10 @@ class ShadingStage(SketcherPartsStage):
 
     def __init__(self, config: ShadingConfig, data: Path, model: Path, start: Path | None = None) -> None:
         super().__init__(config, data, model, start, SHADING)
-        self.stills = Stills(self.data)
 
     def loss(self, step: int) -> Tensor:
         """Return the error of pictures."""
-        rng = step_generator(self.config, step)
-        drawn = draw_clips(rng, self.data, self.config.batch_size, num_frames=1)
-        captions = draw_prompts(rng, self.data, drawn, self.config.prompt_dropout)
+        rng, drawn, captions = self.draw(step)
         context = context_of(self.text_encoder, self.tokenizer, captions)
         batch = self.stills.batch(rng, drawn, self.sketcher.device)
         with torch.no_grad():
