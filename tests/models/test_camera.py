@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from makeyourvideo.models.camera import CameraEstimator, Cameras, turned
+from makeyourvideo.models.camera import CameraEstimator, Cameras, _summed, turned
 from makeyourvideo.pipeline import BUNDLED_MODEL
 from makeyourvideo.structure.depth import DepthVideo
 from makeyourvideo.training.camera import cameras_of
@@ -128,11 +128,48 @@ def test_the_camera_rises_as_the_floor_says(estimator: CameraEstimator) -> None:
 @torch.no_grad()
 def test_half_as_precise_layers_leave_geometry_as_it_is(estimator: CameraEstimator) -> None:
     depth = torch.linspace(-2, 1, 64).clamp(min=-1)[:, None].expand(1, 2, 64, 64)
-    _, whole = estimator.seen(depth)
+    _, whole, _ = estimator.seen(depth)
     with torch.autocast("cpu", torch.bfloat16):
-        _, rounded = estimator.seen(depth)
-    assert rounded.dtype == torch.float32
-    torch.testing.assert_close(rounded[..., -3:], whole[..., -3:])
+        _, rounded, equations = estimator.seen(depth)
+    assert rounded.dtype == equations.dtype == torch.float32
+    torch.testing.assert_close(rounded[..., :3], whole[..., :3])
+
+
+@torch.no_grad()
+def test_a_move_that_goes_on_is_solved_for_by_all_frames_around(estimator: CameraEstimator) -> None:
+    """An orbit of a cone and of stairs far behind it."""
+    guesses = estimator.config.guesses
+    estimator.answer.weight.zero_()
+    errors = {}
+    clip = render(sample_scene(151), 64)
+    depth = torch.from_numpy(DepthVideo.from_metric_depth(clip.depth).values)[None]
+    true = cameras_of(clip.scene).heading.diff(dim=1)
+    for which, chosen in (("alone", 6), ("around", 6 + guesses)):
+        estimator.answer.bias.zero_()
+        estimator.answer.bias[chosen] = 50
+        told = estimator(depth).heading.diff(dim=1)
+        errors[which] = ((told - true).abs().mean() / true.abs().mean()).item()
+    assert errors["around"] < 0.05
+    assert errors["around"] < 0.5 * errors["alone"]
+
+
+def test_equations_of_frames_around_are_added_up_as_far_as_there_are_any() -> None:
+    equations = torch.ones(2, 30, 3, 4, 5)
+    equations[:, 20:] = 0
+    found = _summed(equations)
+    assert found.shape == equations.shape
+    counts = found[0, :, 0, 0, 0].round().int().tolist()
+    assert counts[:9] == [8, 9, 10, 11, 12, 13, 14, 15, 15]
+    assert counts[19:] == [8, 7, 6, 5, 4, 3, 2, 1, 0, 0, 0]
+
+
+@torch.no_grad()
+def test_after_the_last_frame_the_camera_does_not_stand(estimator: CameraEstimator) -> None:
+    seen = {}
+    estimator.answered = lambda *parts: seen.update(equations=parts[2])  # type: ignore[method-assign, assignment]
+    estimator(torch.rand(1, 4, 64, 64))
+    assert seen["equations"][:, -1].abs().sum() == 0
+    assert seen["equations"][:, :-1].abs().sum(dim=(0, 2, 3, 4)).min() > 0
 
 
 @torch.no_grad()

@@ -12,11 +12,11 @@ from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from einops import rearrange
 from torch import Tensor, nn
-from torch.nn.functional import adaptive_avg_pool2d, gelu, interpolate
+from torch.nn.functional import adaptive_avg_pool2d, avg_pool1d, gelu, interpolate
 
 from makeyourvideo.models.dense import Linear
 from makeyourvideo.models.mixing import Mixing, in_full, slopes
-from makeyourvideo.models.parallax import FloorLine, floor_line, parallax, solve, up_and_right
+from makeyourvideo.models.parallax import FloorLine, floor_line, parallax, solve, surely, up_and_right
 
 _SIDE = 64
 """What the shorter side of the depth is resized to, in pixels."""
@@ -32,6 +32,8 @@ _SPREADS = (0.08, 0.12, 0.3, 0.01, 0.02, 0.02)
 turn, and steps to the right and ahead in heights of the camera."""
 _GUESS_SCALES = (30.0, 20.0, 20.0, 20.0, 0.2, 0.2, 0.2, 0.2)
 """What a guess, and how surely each part of it is told, are multiplied by."""
+_REACH = 7
+"""To how many frames before and after the camera is guessed to move as it does between two."""
 _RISE = 0.7
 """The most that the camera's height may be off its usual one, in its logarithm."""
 _LEVEL = 0.1
@@ -152,13 +154,14 @@ class CameraEstimator(ModelMixin, ConfigMixin):
     """Solve for how the camera moves as if what is looked at stood still; then say what does.
 
     Where everything stands still, geometry tells a move exactly; but objects move, too. So several moves are
-    solved for, each by what another part of the picture shows, which is learnt. Then the clip is followed, to
-    say which of them is the camera's: one, none or some of each.
+    solved for, each by what another part of the picture shows, which is learnt; and each once for two frames
+    alone and once for all those around, for cameras that go on as they do. Then the clip is followed, to say
+    which of them is the camera's: one, none or some of each.
 
     Args:
         channels: width of what is seen of a place; divisible by 4.
         frame_channels: width of what is known of a frame.
-        guesses: how many moves are solved for.
+        guesses: by how many parts of the picture.
     """
 
     @register_to_config
@@ -173,9 +176,9 @@ class CameraEstimator(ModelMixin, ConfigMixin):
         )
         self.confidence = nn.Conv2d(channels, guesses, 1)
         self.gather = Linear(channels * _CELLS**2, frame_channels)
-        self.hint = Linear(len(_GUESS_SCALES) * guesses + 3, frame_channels)
+        self.hint = Linear(2 * len(_GUESS_SCALES) * guesses + 3, frame_channels)
         self.follow = nn.Sequential(*(Following(frame_channels) for _ in range(2)))
-        self.answer = Linear(frame_channels, len(_MIDDLES) + guesses + 1)
+        self.answer = Linear(frame_channels, len(_MIDDLES) + 2 * guesses + 1)
 
     def forward(self, depth: Tensor) -> Cameras:
         """Tell the cameras of clips: inverse depth `(batch, frames, height, width)`, -1 at infinity.
@@ -195,15 +198,17 @@ class CameraEstimator(ModelMixin, ConfigMixin):
                 seen.append(self.seen(small))
             last = small[:, -1:]
         assert last is not None
-        seen.append(self.seen(last.expand(-1, 2, -1, -1)))
+        known, told, equations = self.seen(last.expand(-1, 2, -1, -1))
+        seen.append((known, told, 0 * equations))  # nothing follows the last frame, which says nothing of it
         return self.answered(*(torch.cat(parts, dim=1) for parts in zip(*seen, strict=True)))
 
-    def seen(self, depth: Tensor) -> tuple[Tensor, Tensor]:
+    def seen(self, depth: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Look at frames, `b f y x` of the size that is looked at, but the last, and at those that follow.
 
         Returns:
-            what is known of each frame, `b f-1 c`, and what geometry tells, in single precision, `b f-1 h`:
-            guesses, and how surely they are told; where the horizon is, how steep the floor, if there is one.
+            what is known of each frame, `b f-1 c`; what geometry tells, in single precision, `b f-1 h`: where
+            the horizon is, how steep the floor, if there is one, then guesses, and how surely they are told;
+            and the normal equations `b f-1 guesses 4 5` of what is trusted for each guess.
         """
         rows, columns = depth.shape[2:]
         with in_full(depth.device):
@@ -222,23 +227,27 @@ class CameraEstimator(ModelMixin, ConfigMixin):
         with in_full(depth.device):
             confidence = self.confidence(hidden.to(self.gather.weight.dtype)).float().sigmoid()
             each = interpolate(confidence, size=(rows, columns)).flatten(2).unbind(dim=1)
-            told = torch.cat([part for one in each for part in pixels.guess(one)], dim=1)
+            guesses, equations = zip(*(pixels.guess(one) for one in each), strict=True)
         frames = depth.shape[1] - 1
         floor = torch.stack([line.horizon, line.steepness.log(), line.found], dim=-1)[:, :frames]
-        told = torch.cat([rearrange(told, "(b f) h -> b f h", f=frames), floor], dim=-1)
-        return rearrange(self.gather(cells), "(b f) c -> b f c", f=frames), told
+        known, guessed, equations = (
+            part.unflatten(0, (-1, frames))
+            for part in (self.gather(cells), torch.cat(guesses, dim=1), torch.stack(equations, dim=1))
+        )
+        return known, torch.cat([floor, guessed], dim=-1), equations
 
-    def answered(self, known: Tensor, told: Tensor) -> Cameras:
+    def answered(self, known: Tensor, told: Tensor, equations: Tensor) -> Cameras:
         """What is `seen` of each frame to cameras; the lens is the same all along."""
-        guesses = self.config.guesses
-        hints = self.hint((told * told.new_tensor(guesses * _GUESS_SCALES + (1, 1, 1))).to(known.dtype))
-        answers = self.answer(gelu(self.follow(known + hints))).float()  # moves are added up
-        own, shares = answers.split([len(_MIDDLES), guesses + 1], dim=-1)
+        floor, guessed = told[..., :3], told[..., 3:].unflatten(-1, (-1, len(_GUESS_SCALES)))
+        around = _summed(equations)
+        going_on = torch.cat([solve(around[..., :4], around[..., 4]), surely(around[..., :4])], dim=-1)
+        guessed = torch.cat([guessed, going_on], dim=2)
+        hints = torch.cat([floor, (guessed * guessed.new_tensor(_GUESS_SCALES)).flatten(2)], dim=-1)
+        answers = self.answer(gelu(self.follow(known + self.hint(hints.to(known.dtype))))).float()
+        own, shares = answers[..., : len(_MIDDLES)], answers[..., len(_MIDDLES) :]
         middles, spreads = (answers.new_tensor(values) for values in (_MIDDLES, _SPREADS))
         focal, pitch, height, moves = (own * spreads + middles).split([1, 1, 1, 3], dim=-1)
-        guessed, floor = told.split([len(_GUESS_SCALES) * guesses, 3], dim=-1)
-        guessed = guessed.unflatten(-1, (guesses, len(_GUESS_SCALES)))[..., :3]
-        moves = moves + (shares.softmax(dim=-1)[..., :-1, None] * guessed).sum(dim=-2)
+        moves = moves + (shares.softmax(dim=-1)[..., :-1, None] * guessed[..., :3]).sum(dim=-2)
         focal, height = (part[..., 0].mean(dim=1, keepdim=True).exp() for part in (focal, height))
         line = FloorLine(floor[..., 0], floor[..., 1].exp(), floor[..., 2] > 0).held()
         told_pitch, scale = line.seen_with(focal)
@@ -247,6 +256,14 @@ class CameraEstimator(ModelMixin, ConfigMixin):
         height = height * torch.where(line.found, rise, 0).clamp(-_RISE, _RISE).exp()
         moves = torch.cat([moves[..., :1], moves[..., 1:] * height[..., None]], dim=-1)
         return Cameras.moved(focal.expand_as(height), pitch, height, moves)
+
+
+def _summed(equations: Tensor) -> Tensor:
+    """Add up equations, `b f g 4 5`, of the frames around each."""
+    along = rearrange(equations, "b f g r c -> b (g r c) f")
+    size = 2 * _REACH + 1
+    around = avg_pool1d(along, size, stride=1, padding=_REACH) * size
+    return rearrange(around, "b (g r c) f -> b f g r c", r=equations.shape[3], c=equations.shape[4])
 
 
 def _shrunk(depth: Tensor) -> Tensor:

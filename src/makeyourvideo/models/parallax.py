@@ -137,23 +137,32 @@ class Parallax(NamedTuple):
         """Solve for a move by pixels that are trusted so much, `(n, pixels)`, then by all that agree.
 
         Returns:
-            the move `(n, 4)`, with the gradient of the first solution, and how much each part of it, if it
-            were the only one, would change what is seen, `(n, 4)`: a logarithm, 0 where nothing.
+            the move with the gradient of the first solution, and how `surely` it is told, `(n, 8)`; and the
+            first normal equations, `(n, 4, 5)`.
         """
-        first = solve(*self.normal_equations(self.weight * trust))
+        matrix, vector = self.normal_equations(self.weight * trust)
+        first = solve(matrix, vector)
         with torch.no_grad():
             better = self.reweighted(first)
             evidence, _ = self.normal_equations(self._weight_by(better))
-            surely = torch.log1p(evidence.diagonal(dim1=1, dim2=2) / _RIDGE)
-        return first + (better - first).detach(), surely
+        guess = torch.cat([first + (better - first).detach(), surely(evidence)], dim=1)
+        return guess, torch.cat([matrix, vector[..., None]], dim=2)
 
     def _weight_by(self, move: Tensor) -> Tensor:
         return self.weight / (1 + (self.error(move) / _DISAGREEING).square()).square()
 
 
+def surely(matrix: Tensor) -> Tensor:
+    """How much each part of a move, if it were the only one, would change what is seen, `(…, 4)`.
+
+    By normal equations `(…, 4, 4)`; a logarithm, 0 where nothing.
+    """
+    return torch.log1p(matrix.diagonal(dim1=-2, dim2=-1) / _RIDGE)
+
+
 def solve(matrix: Tensor, vector: Tensor) -> Tensor:
-    """The move `(n, 4)` of normal equations `(n, 4, 4)` and `(n, 4)`; none where they tell none (ridge)."""
-    ridge = _RIDGE + _RIDGE_SHARE * matrix.diagonal(dim1=1, dim2=2).sum(dim=-1, keepdim=True)
+    """The move `(…, 4)` of normal equations `(…, 4, 4)` and `(…, 4)`; none where they tell none (ridge)."""
+    ridge = _RIDGE + _RIDGE_SHARE * matrix.diagonal(dim1=-2, dim2=-1).sum(dim=-1, keepdim=True)
     move: Tensor = torch.linalg.solve(matrix + torch.diag_embed(ridge.expand_as(vector)), vector[..., None])
     return move[..., 0]
 
