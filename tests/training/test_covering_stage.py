@@ -88,7 +88,7 @@ def test_errors_are_each_surface_s_own_and_so_is_how_much_it_varies(stage, surfa
 
 def test_what_coverings_are_not_there_for_is_held(stage, surfaces):
     told, found = surfaces
-    assert stage._strayed(found, told, np.random.default_rng(0)) == 0
+    assert stage._strayed(found, told, np.random.default_rng(0)) < 1e-9
     with torch.no_grad():
         stage.sketcher.pave.albedo.bias += 0.1  # a tinge on objects and sky
     strayed = stage._strayed(found, told, np.random.default_rng(0)).item()
