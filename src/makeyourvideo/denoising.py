@@ -31,7 +31,7 @@ from makeyourvideo.sampling import (
     WindowDone,
     create_sampler,
     draw_key,
-    drawn_direction,
+    drawn_side,
     faded_noise,
     frames_noise,
     guided,
@@ -51,6 +51,12 @@ DECODED_TOGETHER = 8
 
 _SEEN_TOGETHER = 8
 """Frames whose depth is there at once when cameras are told from a whole video."""
+
+_SUN = (0.5, -0.3)
+"""Where the light comes from: how far from one side, which a seed decides, and from ahead; else from above.
+
+From behind the camera, because what it looks at would be in its own shade.
+"""
 
 Around = Callable[[Predict, int], Predict]
 
@@ -234,8 +240,8 @@ class DenoisingPipeline(DiffusionPipeline):
         """What cameras see of whole videos: a window's follow from those before."""
         told = (camera.cameras(self._seen(*one)) for one in zip(plans, depths, strict=True))
         cameras = Cameras.joined(list(told))  # a sample has the same, whatever others are made with it
-        sun = torch.tensor([drawn_direction(key) for key in keys]).to(cameras.heading)
-        sun[:, 1] = -sun[:, 1].abs()  # from behind the camera: what it looks at would be in its own shade
+        across, along = _SUN
+        sun = torch.tensor([[drawn_side(key) * across, along] for key in keys]).to(cameras.heading)
         return Views.under(sun, cameras)
 
     def _conditions(self, plans: Sequence[Plan], depths: Sequence[DepthClip], frames: range) -> Tensor:

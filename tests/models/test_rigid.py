@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from makeyourvideo.models.rigid import _objects, agreed
+from makeyourvideo.models.rigid import agreed
+from makeyourvideo.models.segments import segmented
 from makeyourvideo.structure.depth import DepthVideo
 from makeyourvideo.world.render import Clip, render
 from makeyourvideo.world.scene import WorldConfig, sample_scene
@@ -32,6 +33,10 @@ def points_of(clip: Clip) -> Tensor:
     return torch.where(torch.from_numpy(clip.surfaces > 0)[:, None], points, torch.rand(1, 3, 64, 64))
 
 
+def agreeing(points: Tensor, depth: Tensor) -> Tensor:
+    return agreed(points, depth, segmented(depth).objects)
+
+
 def inside(clip: Clip, thing: int = 1) -> Tensor:
     return torch.from_numpy(clip.surfaces[0] == thing)
 
@@ -41,7 +46,7 @@ def test_what_is_told_a_little_off_agrees(seed: int) -> None:
     clip = filmed(seed)
     true, mask = points_of(clip), inside(clip)
     told = true + 0.1 * torch.randn(true.shape, generator=torch.Generator().manual_seed(seed))
-    found = agreed(told, depth_of(clip))
+    found = agreeing(told, depth_of(clip))
     before, after = (((one - true)[0, :, mask]).abs().mean() for one in (told, found))
     assert after < 0.5 * before
 
@@ -50,7 +55,7 @@ def test_what_is_told_a_little_off_agrees(seed: int) -> None:
 def test_what_is_right_stays_so(seed: int) -> None:
     clip = filmed(seed)
     true = points_of(clip)
-    found = agreed(true, depth_of(clip))
+    found = agreeing(true, depth_of(clip))
     assert (found - true)[0, :, inside(clip)].abs().mean() < 0.01
 
 
@@ -61,7 +66,7 @@ def test_each_object_has_points_of_its_own() -> None:
         if min((clip.surfaces == thing).mean() for thing in (1, 2)) > 0.03
     )
     true = points_of(clip)
-    found = agreed(true, depth_of(clip))
+    found = agreeing(true, depth_of(clip))
     for thing in (1, 2):
         assert (found - true)[0, :, inside(clip, thing)].abs().mean() < 0.02
 
@@ -69,10 +74,10 @@ def test_each_object_has_points_of_its_own() -> None:
 def test_outside_of_objects_and_where_nothing_agrees_all_stays_as_it_is() -> None:
     clip = filmed(0)
     random = torch.rand(1, 3, 64, 64) * 2 - 1
-    changed = (agreed(random, depth_of(clip)) != random)[0].any(dim=0)
+    changed = (agreeing(random, depth_of(clip)) != random)[0].any(dim=0)
     assert not changed.any()
     true = points_of(clip)
-    changed = (agreed(true, depth_of(clip)) != true)[0].any(dim=0)
+    changed = (agreeing(true, depth_of(clip)) != true)[0].any(dim=0)
     assert changed[inside(clip)].float().mean() > 0.9
     assert not changed[inside(clip, thing=-1)].any()
     assert changed[inside(clip, thing=0)].float().mean() < 0.01  # where an object stands on it
@@ -93,7 +98,7 @@ def test_of_two_that_touch_the_smaller_is_left_alone() -> None:
     points = torch.cat([3 * grid, 0 * grid[:1]])[None]
     points[..., 50:64] = 1.5 - 2 * points[..., 50:64]
     told = points + 0.05 * torch.randn(points.shape, generator=torch.Generator().manual_seed(0))
-    found = agreed(told, 2 * near - 1)
+    found = agreeing(told, 2 * near - 1)
     large, small = (
         (one[..., 22:44, columns] - points[..., 22:44, columns]).abs().mean()
         for columns in (slice(12, 48), slice(52, 62))
@@ -104,16 +109,6 @@ def test_of_two_that_touch_the_smaller_is_left_alone() -> None:
     assert small < 1.2 * before
 
 
-def test_what_is_connected_round_a_bend_is_one_object() -> None:
-    above = torch.zeros(1, 64, 64, dtype=torch.bool)
-    above[:, 4:10, 5:45] = True
-    for leg in (slice(5, 9), slice(41, 45)):
-        above[:, 4:60, leg] = True
-    largest, *others = _objects(torch.full((1, 64, 64), 0.5), above).sum(dim=-1)[0].tolist()
-    assert largest == above.sum()
-    assert not any(others)
-
-
 @pytest.mark.parametrize("kind", ["flat", "noise", "sky"])
 def test_without_a_floor_nothing_changes(kind: str) -> None:
     depth = {
@@ -122,25 +117,25 @@ def test_without_a_floor_nothing_changes(kind: str) -> None:
         "sky": -torch.ones(1, 1, 24, 40),
     }
     points = torch.rand(1, 3, 24, 40)
-    assert torch.equal(agreed(points, depth[kind]), points)
+    assert torch.equal(agreeing(points, depth[kind]), points)
 
 
 def test_samples_of_a_batch_are_each_as_alone() -> None:
     clips = [filmed(seed) for seed in SEEDS]
     points, depth = (torch.cat([of(clip) for clip in clips]) for of in (points_of, depth_of))
     points = points + 0.05 * torch.randn(points.shape)
-    together = agreed(points, depth)
+    whole = agreeing(points, depth)
     for sample in range(len(clips)):
-        alone = agreed(points[sample : sample + 1], depth[sample : sample + 1])
-        torch.testing.assert_close(together[sample : sample + 1], alone, atol=1e-5, rtol=0)
+        alone = agreeing(points[sample : sample + 1], depth[sample : sample + 1])
+        torch.testing.assert_close(whole[sample : sample + 1], alone, atol=1e-5, rtol=0)
 
 
 def test_half_precision_and_frames_without_contents_pass() -> None:
     clip = filmed(0)
     points, depth = points_of(clip), depth_of(clip)
-    whole = agreed(points, depth)
-    half = agreed(points.bfloat16(), depth.bfloat16())
+    whole = agreeing(points, depth)
+    half = agreeing(points.bfloat16(), depth.bfloat16())
     assert half.dtype == torch.float32
     assert (half - whole).abs().mean() < 0.02
-    assert agreed(points.to("meta"), depth.to("meta")).shape == points.shape
+    assert agreeing(points.to("meta"), depth.to("meta")).shape == points.shape
     assert np.isfinite(whole.numpy()).all()

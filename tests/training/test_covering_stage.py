@@ -86,11 +86,12 @@ def test_errors_are_each_surface_s_own_and_so_is_how_much_it_varies(stage, surfa
     assert plain < 1e-9 < 0.003 < wooden < 0.05 < 0.2 < striped
 
 
-def test_what_coverings_are_not_there_for_is_held(stage, surfaces):
+def test_what_covers_the_sky_is_held(stage, surfaces):
     told, found = surfaces
     assert stage._strayed(found, told, np.random.default_rng(0)) < 1e-9
     with torch.no_grad():
-        stage.sketcher.pave.albedo.bias += 0.1  # a tinge on objects and sky
+        stage.sketcher.pave.albedo.bias += 0.2  # of floors alone
+        stage.sketcher.cover.albedo.bias += 0.1
     strayed = stage._strayed(found, told, np.random.default_rng(0)).item()
     assert strayed == pytest.approx(0.01, rel=1e-3)
 

@@ -33,7 +33,7 @@ def test_a_right_picture_costs_nothing_and_objects_count_more(stage, monkeypatch
         off = batch.pictures.clone()
         off[..., rows, columns] += 1
         monkeypatch.setattr(stage.sketcher, "picture", lambda *_: off)
-        return mispainted(stage.sketcher, [], off, batch, rng, stage.config)
+        return mispainted(stage.sketcher, [], off, off, batch, rng, stage.config)
 
     assert error(slice(0), slice(0)) == 0
     on_object, elsewhere = error(slice(8), slice(8)), error(slice(-8, None), slice(-8, None))

@@ -9,18 +9,10 @@ from einops import rearrange
 from torch import Tensor
 
 from makeyourvideo.models.mixing import in_full
-from makeyourvideo.models.parallax import FOCAL, floor_line, up_and_right
+from makeyourvideo.models.parallax import FOCAL, up_and_right
 
-_OBJECTS = 8
-"""How many objects of a picture are looked at, the largest first."""
-_SMALLEST = 0.006
-"""The least share of a picture that an object covers."""
-_ABOVE = (0.01, 0.02)
-"""How much nearer than the floor an object is: in depth, and as a share of it."""
-_STEP = 0.08
-"""By which share of their depth neighbouring pixels of one object may differ."""
-_SPREADS = 16
-"""How often pixels take over the number of their neighbours, and of the pixel so numbered."""
+_FARTHEST = 0.01
+"""The least inverse depth that has a place in space."""
 _REFITS = 4
 _OFF = 0.2
 """How far off a point may be, in units of its object, to count a quarter; twice as far it stays as it is."""
@@ -30,15 +22,14 @@ _RIDGE = 1e-4
 """What share of their variance is added, for objects that are flat as they are seen."""
 
 
-def agreed(points: Tensor, depth: Tensor) -> Tensor:
+def agreed(points: Tensor, depth: Tensor, objects: Tensor) -> Tensor:
     """Make points of each object an affine map of where they are in space, where they nearly are one.
-
-    Objects are what is connected in depth above the floor; where there is no floor nothing changes.
 
     Args:
         points: where on its object each pixel lies, `(b, 3, h, w)`.
         depth: inverse depth there, at most 1, `(b, 1, h, w)`. -1 is taken for infinity; where it is nearer,
             space is bent, and less agrees.
+        objects: which pixels are of which, `(b, objects, h, w)`, from `segmented`.
 
     Returns:
         points in single precision.
@@ -46,44 +37,11 @@ def agreed(points: Tensor, depth: Tensor) -> Tensor:
     with in_full(depth.device):
         near = (depth[:, 0].float() + 1) / 2
         up, right = up_and_right(near.shape[1], near.shape[2], near.device)
-        line = floor_line(near[:, None])
-        floor = (line.steepness * (line.horizon - up)).clamp(min=0)[..., None]
-        above = (near - floor > _ABOVE[0] + _ABOVE[1] * near) & line.found[..., None]
-        far = 1 / near.clamp(min=_ABOVE[0])
+        far = 1 / near.clamp(min=_FARTHEST)
         space = torch.stack([far * right / FOCAL, far * up[:, None] / FOCAL, far], dim=1)
         told = rearrange(points.float(), "b c h w -> b (h w) c")
-        changes = _changes(_objects(near, above), rearrange(space, "b c h w -> b (h w) c"), told)
+        changes = _changes(objects.flatten(2), rearrange(space, "b c h w -> b (h w) c"), told)
     return rearrange(told + changes, "b (h w) c -> b c h w", w=points.shape[3])
-
-
-def _objects(near: Tensor, above: Tensor) -> Tensor:
-    """Which pixels, `n = h w`, are of which object: 0 or 1, `(b, _OBJECTS, n)`."""
-    batch, rows, columns = near.shape
-    number = torch.arange(rows * columns, device=near.device).view(1, rows, columns).repeat(batch, 1, 1)
-    links = [_linked(near, above, axis) for axis in (1, 2)]
-    for _ in range(_SPREADS):
-        before = number.flatten(1).clone()
-        for axis, linked in zip((1, 2), links, strict=True):
-            size = linked.shape[axis]
-            pair = [number.narrow(axis, start, size) for start in (0, 1)]
-            higher = torch.where(linked, torch.maximum(*pair), -1)
-            for part in pair:
-                part.copy_(torch.maximum(part, higher))
-        roots = number.flatten(1).scatter_reduce(1, before, number.flatten(1), "amax")
-        number = roots.gather(1, roots).view_as(number)
-    number = torch.where(above, number, -1).flatten(1)
-    counts = torch.zeros(batch, rows * columns, device=near.device)
-    counts.scatter_add_(1, number.clamp(min=0), (number >= 0).float())
-    largest, chosen = counts.topk(min(_OBJECTS, rows * columns))
-    chosen = torch.where(largest >= _SMALLEST * rows * columns, chosen, -2)
-    return (number[:, None] == chosen[..., None]).float()
-
-
-def _linked(near: Tensor, above: Tensor, axis: int) -> Tensor:
-    """Whether pixels and those after them, down (axis 1) or to the right (2), are of one object."""
-    size = near.shape[axis] - 1
-    (one, other), both = ([part.narrow(axis, start, size) for start in (0, 1)] for part in (near, above))
-    return both[0] & both[1] & ((one - other).abs() < _STEP * torch.maximum(one, other))
 
 
 def _changes(objects: Tensor, space: Tensor, told: Tensor) -> Tensor:

@@ -6,17 +6,21 @@ cube. The sketcher sees no noise. What it paints is what the denoising begins wi
 makes anew in every frame stay put where they are a matter of where on its object a point lies.
 """
 
+from itertools import product
+
 import torch
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from einops import rearrange
 from torch import Tensor, nn
-from torch.nn.functional import gelu, interpolate, linear, normalize, pad, pixel_shuffle, relu
+from torch.nn.functional import gelu, interpolate, linear, normalize, pad, pixel_shuffle
 
 from makeyourvideo.models.camera import turned
 from makeyourvideo.models.dense import Linear
 from makeyourvideo.models.mixing import Mixing, in_full, slopes
+from makeyourvideo.models.relief import RELIEF, relief
 from makeyourvideo.models.rigid import agreed
+from makeyourvideo.models.segments import Segments, segmented
 from makeyourvideo.models.spatial import Attention
 
 _STEEPNESS = (20.0, 200.0)
@@ -40,14 +44,12 @@ _EDGE = 3.0
 
 _GRAYS = (-0.5, 1.0)
 """How gray a style may make colours: not at all, but more vivid, to all gray."""
-_GRAY_PACE = 20.0
-"""What it is multiplied by, so that it is learnt as fast as everything else."""
 _GAMMA = 2.2
 _BLACK = 0.01
 """The least share of white that a colour is taken for, whose brightness is asked for."""
 
 KINDS = 64
-"""How many kinds of surface are told apart, at most: floor, sky and shapes of objects."""
+"""How many kinds of surface are told apart, at most: first the floor, then shapes of objects, the sky."""
 
 
 def upright(points: Tensor, heading: Tensor) -> Tensor:
@@ -87,6 +89,10 @@ _OWN = torch.tensor([0, 0, 0, 0, 4, 0, 0, 0, 0]).view(1, 9, 1, 1)
 """To begin with a part takes nearly all from its own place."""
 
 
+_NINE = tuple(product((0, 2, 4), repeat=2))
+"""Where the places around one begin, in rows and columns of twice as many."""
+
+
 class Painting(nn.Module):
     """Twice the size: what is known of a place goes to its four parts, beside what is seen there.
 
@@ -116,12 +122,42 @@ class Painting(nn.Module):
         return self.mix(self.seen(seen) + known), *rest
 
 
+_NEXT = 0.01
+"""The share that a pixel takes to begin with from where bilinear interpolation takes none."""
+
+
+class Sharpening(nn.Module):
+    """Twice the size, as bilinear interpolation is to begin with; at edges from the side that a pixel is of.
+
+    Args:
+        seen: width of what is seen.
+        channels: width of what decides.
+    """
+
+    def __init__(self, seen: int, channels: int) -> None:
+        super().__init__()
+        self.sides = nn.Sequential(
+            nn.Conv2d(seen, channels, 3, padding=1), nn.GELU(), nn.Conv2d(channels, 9, 3, padding=1)
+        )
+
+    def forward(self, seen: Tensor, *others: Tensor) -> list[Tensor]:
+        """Map each of the `others`, `b c h w`, to `b c 2h 2w`, by what is seen, `b d 2h 2w`."""
+        near = torch.tensor([[0.25, 0.75, _NEXT], [_NEXT, 0.75, 0.25]], device=seen.device).log()
+        nine = rearrange(near[:, None, :, None] + near[None, :, None, :], "y x r c -> (r c) y x")
+        rows, columns = (side // 2 for side in seen.shape[2:])
+        shares = torch.softmax(self.sides(seen) + nine.repeat(1, rows, columns).to(seen.dtype), dim=1)
+        return [_mixed(one, shares.to(one.dtype)) for one in others]
+
+
 def _mixed(known: Tensor, shares: Tensor) -> Tensor:
     """Mix what is known of places, `b c h w`, by the `shares` of their parts, `b 9 2h 2w`, to `b c 2h 2w`."""
-    around = pad(known, (1, 1, 1, 1), mode="replicate").unfold(2, 3, 1).unfold(3, 3, 1)
-    each = rearrange(shares, "b k (h y) (w x) -> b h w (y x) k", y=2, x=2)
-    parts = each @ rearrange(around, "b c h w y x -> b h w (y x) c")
-    return rearrange(parts, "b h w (y x) c -> b c (h y) (w x)", y=2, x=2)
+    rows, columns = shares.shape[2:]
+    around = pad(interpolate(known, scale_factor=2), (2, 2, 2, 2), mode="replicate")
+    nine = (around[..., down : down + rows, across : across + columns] for down, across in _NINE)
+    mixed = torch.zeros_like(around[..., :rows, :columns])
+    for place, share in zip(nine, shares.split(1, dim=1), strict=True):
+        mixed = mixed.addcmul(place, share)
+    return mixed
 
 
 class Covering(nn.Module):
@@ -136,12 +172,17 @@ class Covering(nn.Module):
         patterns: how many there are.
         width: how many waves a product takes one of its factors from; half of them run along axes and
             diagonals to begin with.
+        asking: how many times as many hidden units as patterns decide how much there is of each.
     """
 
-    def __init__(self, channels: int, dimensions: int = 3, patterns: int = 64, width: int = 96) -> None:
+    def __init__(
+        self, channels: int, dimensions: int = 3, patterns: int = 64, width: int = 96, asking: int = 2
+    ) -> None:
         super().__init__()
         self.asking = nn.Sequential(
-            nn.Conv2d(channels, 2 * patterns, 1), nn.GELU(), nn.Conv2d(2 * patterns, patterns, 1)
+            nn.Conv2d(channels, asking * patterns, 1),
+            nn.GELU(),
+            nn.Conv2d(asking * patterns, patterns, 1),
         )
         self.waves = nn.ModuleList(nn.Conv2d(dimensions, width, 1) for _ in range(_FACTORS))
         self.mix = nn.ModuleList(nn.Conv2d(width, width, 1) for _ in range(_FACTORS - 1))
@@ -232,7 +273,7 @@ class Sketcher(ModelMixin, ConfigMixin):
         self.paint = nn.ModuleList(
             [
                 Painting(2 * channels, half, 3 * quarter, reach=(3, 3)),
-                Painting(3 * quarter, quarter, half, reach=(1, 1)),
+                Painting(3 * quarter, quarter + RELIEF, half, reach=(1, 1)),
             ]
         )
         self.locate = nn.ModuleList(
@@ -240,15 +281,13 @@ class Sketcher(ModelMixin, ConfigMixin):
         )
         self.facing = Linear(2, channels)
         self.points = nn.Conv2d(quarter, 3, 3, padding=1)
-        self.cover = Covering(channels)
+        self.cover = Covering(channels, asking=4)
         self.pave = Covering(channels, dimensions=2, patterns=48)
-        self.sun = Linear(2, channels)
-        self.shade = Mixing(channels)
-        self.light = nn.Conv2d(half, 4 * 3, 3, padding=1)
+        self.gray = nn.Conv2d(channels, 1, 1)
+        self.shade = nn.Sequential(*(Mixing(half, reach=(1, 1)) for _ in range(2)))
+        self.light = nn.Conv2d(half, 3, 3, padding=1)
         self.colors = nn.Conv2d(half, 12, 3, padding=1)
-        self.gray = nn.Conv2d(half, 1, 1)
-        for parameter in self.gray.parameters():
-            nn.init.zeros_(parameter)
+        self.sharpen = Sharpening(1 + 2 * len(_STEEPNESS), quarter)
 
     def forward(self, depth: Tensor, context: Tensor, heading: Tensor, floor: Tensor, sun: Tensor) -> Tensor:
         """Sketch each frame by itself.
@@ -266,18 +305,23 @@ class Sketcher(ModelMixin, ConfigMixin):
             Frames `(n, 3, height, width)`, in [-1, 1] or a little beyond.
         """
         seen, kinds = self.shapes(depth)
-        points = agreed(self.located(seen, heading), depth[:, :, ::2, ::2])
+        small = depth[:, :, ::2, ::2]
+        segments = segmented(small)
+        points = agreed(self.located(seen, heading), small, segments.objects)
         points = upright(points, heading[:, None, None])
-        return self.picture(seen, self.about(kinds.softmax(dim=1), context), points, floor, sun)
+        likely = kinds.softmax(dim=1)
+        found = self.about(likely, context)
+        lit = relief(depth, sun, segments.objects)
+        return self.picture(seen, likely, found, points, floor, lit, segments)
 
     def shapes(self, depth: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Look: depth `b 1 y x` to what is seen at halves, quarters and eighths of its size, and kinds.
+        """Look: depth `b 1 y x` to what is seen at its size, its half, quarter and eighth, and kinds.
 
         The kinds `b k y/8 x/8` are logits of what stands there.
         """
         sloped = [torch.tanh(steepness * slope) for steepness in _STEEPNESS for slope in slopes(depth)]
         hidden = torch.cat([depth, *sloped], dim=1).contiguous(memory_format=torch.channels_last)
-        seen = []
+        seen = [hidden]
         for layer in self.look:
             hidden = layer(hidden)
             if isinstance(layer, nn.GELU):
@@ -301,7 +345,7 @@ class Sketcher(ModelMixin, ConfigMixin):
         does not tell apart, it is the one nearest to heading straight ahead: in every frame the same one,
         however the camera goes round. Where no object is the points mean nothing.
         """
-        halves, quarters, hidden = seen
+        _, halves, quarters, hidden = seen
         quarter_turns = torch.stack([torch.cos(4 * heading), torch.sin(4 * heading)], dim=1)
         hidden = hidden + self.facing(quarter_turns.to(hidden.dtype))[:, :, None, None]
         for locate, part in zip(self.locate, (quarters, halves), strict=True):
@@ -310,32 +354,40 @@ class Sketcher(ModelMixin, ConfigMixin):
         return found
 
     def picture(
-        self, seen: list[Tensor], found: Tensor, points: Tensor, floor: Tensor, sun: Tensor
+        self,
+        seen: list[Tensor],
+        kinds: Tensor,
+        found: Tensor,
+        points: Tensor,
+        floor: Tensor,
+        lit: Tensor,
+        segments: Segments,
     ) -> Tensor:
         """Paint: what is seen, what the text says of it, where on its surface each point lies, and the light.
 
         Args:
             seen: from `shapes`.
+            kinds: how likely each is, `b k h w`.
             found: from `about`, `b c h w`.
             points: on objects, `b 3 4h 4w`, in the objects' own frames.
             floor: on the floor, `b 2 4h 4w`, in metres.
-            sun: which way the light comes from, `b 2`.
+            lit: how surfaces stand to the light, from `relief`, `b RELIEF 4h 4w`.
+            segments: what belongs together, by pixels `4h 4w`: it is covered alike.
 
         Returns:
             Frames `b 3 8h 8w`.
         """
-        halves, quarters, eighths = seen
-        shaded = self.shade(eighths + self.sun(sun.to(eighths.dtype))[:, :, None, None])
-        hidden, *asked = torch.cat([found, shaded], dim=1), self.cover.asking(found), self.pave.asking(found)
+        pixels, halves, quarters, eighths = seen
+        halves = torch.cat([halves, lit.to(halves.dtype)], dim=1)
+        others = (self.gray(found), kinds[:, :1], self.cover.asking(found), self.pave.asking(found))
+        hidden = torch.cat([found, eighths], dim=1)
         for paint, part in zip(self.paint, (quarters, halves), strict=True):
-            hidden, *asked = paint(hidden, part, *asked)
-        hidden = gelu(hidden)
-        ambient, up, right, ahead = self.light(hidden).chunk(4, dim=1)
-        across, along = sun.to(ambient.dtype)[:, :, None, None].split(1, dim=1)
-        light = ambient + relu(up + right * across + ahead * along)  # Lambert's law
-        gray = _GRAY_PACE * self.gray(hidden)
-        light, gray, covers, paves, points, floor = map(_doubled, (light, gray, *asked, points, floor))
-        covered = self.cover(covers, points) + self.pave(paves, floor)
+            hidden, *others = paint(hidden, part, *others)
+        hidden = self.shade(gelu(hidden))
+        widths = [part.shape[1] for part in others]
+        others = segments.evened(torch.cat(others, dim=1), floorlike=others[1]).split(widths, dim=1)
+        light, gray, paved, covers, paves, points = self.sharpen(pixels, self.light(hidden), *others, points)
+        covered = torch.lerp(self.cover(covers, points), self.pave(paves, _doubled(floor)), paved)
         # from as vivid as a cartoon to as gray as a pencil
         covered = covered + gray.clamp(*_GRAYS) * (luminance(covered) - covered)
-        return pixel_shuffle(self.colors(hidden), 2) + light * covered
+        return pixel_shuffle(self.colors(hidden), 2) + light * (covered + 1) - 1  # -1 is black: no light

@@ -4,7 +4,7 @@ from makeyourvideo.sampling.guidance import WHOLE, Interval, Predict, guided, is
 from makeyourvideo.sampling.loop import SamplingStep, sample
 from makeyourvideo.sampling.noise import (
     draw_key,
-    drawn_direction,
+    drawn_side,
     frames_noise,
     per_sample_generators,
     window_generator,
@@ -35,7 +35,7 @@ __all__ = [
     "create_sampler",
     "cut_windows",
     "draw_key",
-    "drawn_direction",
+    "drawn_side",
     "faded_noise",
     "frames_noise",
     "guided",

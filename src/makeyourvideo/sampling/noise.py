@@ -36,10 +36,9 @@ def draw_key(generator: torch.Generator) -> int:
     return int(torch.randint(2**63 - 1, (), generator=generator, device=generator.device))
 
 
-def drawn_direction(key: int) -> tuple[float, float]:
-    """A direction in the plane, as a unit vector, that a sample's key decides."""
-    turn = np.random.default_rng((key, 0, 1)).uniform(0, 2 * np.pi)  # others are the noise's
-    return float(np.cos(turn)), float(np.sin(turn))
+def drawn_side(key: int) -> int:
+    """Left or right, -1 or 1, as a sample's key decides."""
+    return 2 * int(np.random.default_rng((key, 0, 1)).integers(2)) - 1  # other generators are the noise's
 
 
 def frames_noise(

@@ -7,20 +7,19 @@ import torch
 from torch import Tensor
 
 from makeyourvideo.training.config import CoveringConfig
-from makeyourvideo.training.sketcher import PAVED, miscovered, surfaces_of, told_of
+from makeyourvideo.training.sketcher import miscovered, surfaces_of, told_of
 from makeyourvideo.training.sketcher_parts import SketcherPartsStage
 from makeyourvideo.training.tokenizer import context_of
 
-COVERINGS = {"cover": (3, 1.0), "pave": (2, PAVED)}
-"""The parts of the sketcher that are trained: dimensions of their points, and how far those are asked."""
+COVERINGS = ("cover", "pave")
+"""The parts of the sketcher that are trained."""
 
 
 class CoveringStage(SketcherPartsStage):
     """Everything but the sketcher's coverings stays as it is.
 
     Faint patterns, as grain in wood, weigh as much as bold ones, whose errors hide them from the sketcher's
-    own training. What covers objects is there on the floor, too, and what paves floors on objects: in
-    pictures both learnt to make up for each other. So there, and in the sky, each stays as it was.
+    own training.
     """
 
     config: CoveringConfig
@@ -37,19 +36,15 @@ class CoveringStage(SketcherPartsStage):
         with torch.no_grad():
             found = self.before.about(kinds, context)
         wrong = miscovered(self.sketcher, found, told, rng, self.config.points)
-        missed = [(errors / (varies + self.config.faintest)).mean() for errors, varies in wrong]
+        missed = [(errors / (varies + self.config.faintest).sqrt()).mean() for errors, varies in wrong]
         return torch.stack([*missed, self.config.held_weight * self._strayed(found, told, rng)]).sum()
 
     def _strayed(self, found: Tensor, told: Tensor, rng: np.random.Generator) -> Tensor:
-        """Return how far coverings are from what they were, of surfaces that they are not there for."""
-        strayed = []
-        for (part, (dimensions, reach)), own in zip(COVERINGS.items(), surfaces_of(told), strict=True):
-            others = found[~own]
-            where = rng.uniform(-reach, reach, (len(others), dimensions, self.config.held_points, 1))
-            points = torch.from_numpy(where.astype(np.float32)).to(found.device)
-            now, then = (
-                covering(covering.asking(others), points)
-                for covering in (one.get_submodule(part) for one in (self.sketcher, self.before))
-            )
-            strayed.append((now - then).square().mean())
-        return torch.stack(strayed).sum()
+        """Return how far what covers the sky, where light was learnt with it, is from what it was."""
+        others = found[~torch.stack(surfaces_of(told)).any(dim=0)]
+        points = rng.uniform(-1, 1, (len(others), 3, self.config.held_points, 1)).astype(np.float32)
+        now, then = (
+            sketcher.cover(sketcher.cover.asking(others), torch.from_numpy(points).to(found.device))
+            for sketcher in (self.sketcher, self.before)
+        )
+        return (now - then).square().mean()

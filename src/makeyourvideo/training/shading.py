@@ -10,7 +10,7 @@ from makeyourvideo.training.sketcher import mispainted
 from makeyourvideo.training.sketcher_parts import SketcherPartsStage
 from makeyourvideo.training.tokenizer import context_of
 
-SHADING = ("paint", "shade", "sun", "light", "colors", "gray")
+SHADING = ("paint", "gray", "shade", "light", "colors", "sharpen")
 """The parts of the sketcher that are trained."""
 
 
@@ -31,6 +31,7 @@ class ShadingStage(SketcherPartsStage):
         context = context_of(self.text_encoder, self.tokenizer, captions)
         batch = self.stills.batch(rng, drawn, self.sketcher.device)
         with torch.no_grad():
-            seen, kinds = self.before.shapes(batch.depth)
-            found = self.before.about(kinds.softmax(dim=1), context)
-        return mispainted(self.sketcher, seen, found, batch, rng, self.config)
+            seen, shapes = self.before.shapes(batch.depth)
+            kinds = shapes.softmax(dim=1)
+            found = self.before.about(kinds, context)
+        return mispainted(self.sketcher, seen, kinds, found, batch, rng, self.config)

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, one_hot
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from makeyourvideo.models.relief import relief
+from makeyourvideo.models.segments import segmented
 from makeyourvideo.models.sketcher import KINDS, Sketcher
 from makeyourvideo.training.config import ShadingConfig, SketcherConfig
 from makeyourvideo.training.data import (
@@ -69,12 +71,13 @@ class SketcherStage:
         weight = torch.ones(KINDS, device=shapes.device)
         weight[[SEEN.index("floor"), SEEN.index("sky")]] = _EMPTY_WEIGHT
         unseen = cross_entropy(shapes.float(), batch.labels[:, 0], weight)
-        found = self.sketcher.about(shapes.softmax(dim=1), context)
+        likely = shapes.softmax(dim=1)
+        found = self.sketcher.about(likely, context)
         read = self._misread(found, batch.labels[:, 1:]) + self._reading(rng)
         wanted, surfaces = (part[:, :, ::2, ::2] for part in (batch.placed.wanted, batch.placed.surfaces))
         missed = (self.sketcher.located(seen, batch.placed.heading) - wanted).abs().mean(dim=1)
         lost = (missed * (surfaces[:, 0] > 0)).sum() / (surfaces > 0).sum().clamp(min=1)
-        painted = mispainted(self.sketcher, seen, found, batch, rng, self.config)
+        painted = mispainted(self.sketcher, seen, likely, found, batch, rng, self.config)
         return unseen + read + self.config.point_weight * lost + self.config.picture_weight * painted
 
     def finish(self, model: Path) -> None:
@@ -109,6 +112,7 @@ class SketcherStage:
 def mispainted(
     sketcher: Sketcher,
     seen: list[Tensor],
+    kinds: Tensor,
     found: Tensor,
     batch: Batch,
     rng: np.random.Generator,
@@ -119,6 +123,7 @@ def mispainted(
     Args:
         sketcher: paints.
         seen: what it sees of their depth, from `shapes`.
+        kinds: how likely each place is of which kind.
         found: what it read about each place, from `about`.
         batch: the stills.
         rng: draws points where no object is; they mean nothing there.
@@ -128,7 +133,9 @@ def mispainted(
     points, surfaces = (part[:, :, ::2, ::2] for part in (placed.points, placed.surfaces))
     meaningless = torch.from_numpy(rng.uniform(-1, 1, points.shape).astype(np.float32)).to(points.device)
     points = torch.where(surfaces > 0, points, meaningless)
-    sketch = sketcher.picture(seen, found, points, placed.floor, placed.sun)
+    segments = segmented(batch.depth[:, :, ::2, ::2])
+    lit = relief(batch.depth, placed.sun, segments.objects)
+    sketch = sketcher.picture(seen, kinds, found, points, placed.floor, lit, segments)
     weight = 1 + config.object_weight * (labels[:, 1:2] != UNKNOWN).float()
     weight = weight.repeat_interleave(PLACE, dim=2).repeat_interleave(PLACE, dim=3)
     return picture_error(sketch, pictures, config.gradient_weight, weight)

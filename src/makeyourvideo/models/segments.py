@@ -1,0 +1,98 @@
+"""Which pixels belong together, by depth alone: objects, floor, sky. Ours: the paper has no such part."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from makeyourvideo.models.mixing import in_full
+from makeyourvideo.models.parallax import floor_line, up_and_right
+
+_OBJECTS = 8
+"""How many objects of a picture are looked at, the largest first."""
+_SMALLEST = 0.006
+"""The least share of a picture that an object covers."""
+_ABOVE = (0.01, 0.02)
+"""How much nearer than the floor an object is: in depth, and as a share of it."""
+_STEP = 0.08
+"""By which share of their depth neighbouring pixels of one object may differ."""
+_SPREADS = 16
+"""How often pixels take over the number of their neighbours, and of the pixel so numbered."""
+_LITTLE = 1e-4
+"""What each pixel counts at least."""
+
+
+class Segments(NamedTuple):
+    """Which pixels are of what, 0 or 1; where there is no floor none are of anything.
+
+    Attributes:
+        objects: what is connected above the floor, the largest first, `(b, objects, h, w)`.
+        floor: `(b, 1, h, w)`.
+        sky: `(b, 1, h, w)`.
+    """
+
+    objects: Tensor
+    floor: Tensor
+    sky: Tensor
+
+    def evened(self, values: Tensor, floorlike: Tensor) -> Tensor:
+        """Give every pixel of a segment the same of `values`, `(b, c, h, w)`: their mean, by weight.
+
+        Args:
+            values: what each pixel would have by itself.
+            floorlike: how likely it is of the floor, `(b, 1, h, w)`: what is not counts little for the floor,
+                and for all else what is.
+        """
+        whole = torch.cat(self, dim=1).to(values.dtype)
+        weights = (1 - floorlike).expand_as(whole).clone()
+        weights[:, len(self.objects[0])] = floorlike[:, 0]
+        weights = whole * (weights.clamp(0, 1).square() + _LITTLE)
+        shares = weights.flatten(2) / weights.sum(dim=(2, 3), keepdim=True).flatten(2).clamp(min=_LITTLE)
+        means = shares @ values.flatten(2).mT
+        known = (whole.flatten(2).mT @ means).mT.unflatten(2, values.shape[2:])
+        return torch.where(whole.sum(dim=1, keepdim=True) > 0, known, values)
+
+
+def segmented(depth: Tensor) -> Segments:
+    """Segment inverse depth `(b, 1, h, w)` of -1, at infinity, to 1."""
+    with in_full(depth.device):
+        near = (depth[:, 0].float() + 1) / 2
+        rows, columns = near.shape[1:]
+        up, _ = up_and_right(rows, columns, near.device)
+        line = floor_line(near[:, None])
+        ground = (line.steepness * (line.horizon - up)).clamp(min=0)[..., None]
+        above = (near - ground > _ABOVE[0] + _ABOVE[1] * near) & line.found[..., None]
+        objects = _connected(near, above)
+        rest = ~above & line.found[..., None]
+        floor, sky = (rest & part for part in (ground > 0, ground <= 0))
+    return Segments(objects, floor[:, None].float(), sky[:, None].float())
+
+
+def _connected(near: Tensor, above: Tensor) -> Tensor:
+    """What is connected `above` the floor, `(b, h, w)`: 0 or 1, `(b, _OBJECTS, h, w)`."""
+    batch, rows, columns = near.shape
+    number = torch.arange(rows * columns, device=near.device).view(1, rows, columns).repeat(batch, 1, 1)
+    links = [_linked(near, above, axis) for axis in (1, 2)]
+    for _ in range(_SPREADS):
+        before = number.flatten(1).clone()
+        for axis, linked in zip((1, 2), links, strict=True):
+            size = linked.shape[axis]
+            pair = [number.narrow(axis, start, size) for start in (0, 1)]
+            higher = torch.where(linked, torch.maximum(*pair), -1)
+            for part in pair:
+                part.copy_(torch.maximum(part, higher))
+        roots = number.flatten(1).scatter_reduce(1, before, number.flatten(1), "amax")
+        number = roots.gather(1, roots).view_as(number)
+    number = torch.where(above, number, -1).flatten(1)
+    counts = torch.zeros(batch, rows * columns, device=near.device)
+    counts.scatter_add_(1, number.clamp(min=0), (number >= 0).float())
+    largest, chosen = counts.topk(min(_OBJECTS, rows * columns))
+    chosen = torch.where(largest >= _SMALLEST * rows * columns, chosen, -2)
+    return (number[:, None] == chosen[..., None]).float().unflatten(2, (rows, columns))
+
+
+def _linked(near: Tensor, above: Tensor, axis: int) -> Tensor:
+    """Whether pixels and those after them, down (axis 1) or to the right (2), are of one object."""
+    size = near.shape[axis] - 1
+    (one, other), both = ([part.narrow(axis, start, size) for start in (0, 1)] for part in (near, above))
+    return both[0] & both[1] & ((one - other).abs() < _STEP * torch.maximum(one, other))
