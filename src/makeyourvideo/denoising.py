@@ -221,7 +221,7 @@ class DenoisingPipeline(DiffusionPipeline):
 
         @torch.no_grad()
         def paint(frame: int) -> Tensor:
-            depth = self._conditions(plans, depths, range(frame, frame + 1)).to(self.unet.dtype)
+            depth = self._conditions(plans, depths, range(frame, frame + 1))
             context = embeds().to(self.unet.device, self.unet.dtype)
             return self._sketch(sketcher, depth, context, views().at(slice(frame, frame + 1)))
 

@@ -71,6 +71,7 @@ def test_the_sun_falls_where_it_does(seed: int) -> None:
     floor = only(clip, FLOOR)
     dark, bright = floor & (sunny < 0.1), floor & (sunny > 0.7)
     assert found[SUNNY][bright].mean() > 0.65
+    assert seed or dark.sum() > 50  # one of them has a shadow in sight
     if dark.sum() > 50:
         assert found[SUNNY][dark].mean() < 0.3
 
@@ -119,6 +120,45 @@ def test_all_of_it_is_finite_and_bounded(values: str) -> None:
     assert found.abs().max() <= 1 + 1e-5
 
 
-def test_half_precision_is_answered_in_single() -> None:
-    depth, sun = torch.rand(1, 1, 16, 16).bfloat16(), torch.rand(1, 2).bfloat16()
-    assert lit(depth, sun).dtype == torch.float32
+def test_half_precision_is_answered_in_single_and_nearly_alike() -> None:
+    depth, sun = depth_of(filmed(0)), torch.tensor([[0.6, -0.8]])
+    found = lit(depth.half(), sun.half())
+    assert found.dtype == torch.float32
+    assert (found - lit(depth, sun)).abs().mean() < 0.02
+
+
+def test_depth_that_has_steps_does_not_bend_large_floors() -> None:
+    """Of 8 bits, 512 pixels high: from pixel to pixel most of it would face the camera."""
+    up = (511 - 2 * torch.arange(512)) / 512
+    near = (0.6 * (0.5 - up)).clamp(min=0)[:, None].expand(1, 1, 512, 512)
+    stepped = torch.round(near * 255) / 255
+    facing = lit(2 * stepped - 1, torch.zeros(1, 2))[0, 1, 150:]
+    assert facing.mean() > 0.95
+
+
+def test_a_sun_that_stands_higher_gives_no_less_light() -> None:
+    """Of half the length it is of length 1 all the same: what faces it gets all of it."""
+    for length in (1.0, 0.5):
+        sun = torch.tensor([0.0, -length])
+        rise = math.sin(math.radians(50)) / math.hypot(
+            math.sin(math.radians(50)), length * math.cos(math.radians(50))
+        )
+        found = told(filmed(2), sun)
+        floor = found[SUNNY, only(filmed(2), FLOOR)]
+        assert floor.max() == pytest.approx(rise, abs=0.02)
+
+
+def test_samples_of_a_batch_are_each_as_alone() -> None:
+    depth = torch.cat([depth_of(filmed(seed)) for seed in (0, 1)])
+    sun = torch.tensor([[0.6, -0.8], [1.0, 0.0]])
+    whole = lit(depth, sun)
+    for sample in range(2):
+        alone = lit(depth[sample : sample + 1], sun[sample : sample + 1])[0]
+        torch.testing.assert_close(whole[sample], alone, atol=1e-4, rtol=0)
+
+
+def test_frames_without_contents_pass() -> None:
+    assert lit(torch.zeros(1, 1, 16, 24, device="meta"), torch.zeros(1, 2, device="meta")).shape[2:] == (
+        8,
+        12,
+    )

@@ -64,3 +64,26 @@ def test_without_a_floor_nothing_is_of_anything(kind: str) -> None:
     assert not any(part.any() for part in segments)
     values = torch.rand(1, 3, 24, 40)
     assert torch.equal(segments.evened(values, torch.rand(1, 1, 24, 40)), values)
+
+
+def test_a_large_floor_is_evened_in_half_precision_too() -> None:
+    floor = torch.ones(1, 1, 300, 300)
+    segments = Segments(torch.zeros(1, 8, 300, 300), floor, 0 * floor)
+    found = segments.evened(torch.full_like(floor, 0.7).half(), torch.full_like(floor, 0.98).half())
+    assert found.dtype == torch.float16
+    assert found.min() == found.max() == pytest.approx(0.7, abs=1e-3)
+
+
+def test_what_is_nearly_too_small_keeps_nearly_what_it_has() -> None:
+    """So that nothing jumps in the frame where it becomes too small."""
+    values = torch.rand(1, 1, 100, 100)
+    kept = []
+    for pixels in (60, 66, 90, 130):
+        objects = torch.zeros(1, 1, 100, 100)
+        objects.view(-1)[:pixels] = 1
+        segments = Segments(objects, *torch.zeros(2, 1, 1, 100, 100))
+        found = segments.evened(values, torch.zeros(1, 1, 100, 100))
+        kept.append((found.view(-1)[:pixels].std() / values.view(-1)[:pixels].std()).item())
+    assert kept[0] == pytest.approx(1, abs=1e-3)
+    assert kept[3] < 1e-3
+    assert kept == sorted(kept, reverse=True)

@@ -43,6 +43,7 @@ def test_each_frame_counts_by_itself_with_its_text(sketcher: Sketcher, size: tup
     together = sketcher(depth, text, heading, floor, sun)
     assert together.shape == (3, 3, *size)
     alone = sketcher(depth[1:2], text[1:2], heading[1:2], floor[1:2], sun[1:2])
+    # waves of floors many metres away multiply how sums of other lengths are rounded
     torch.testing.assert_close(alone, together[1:2], atol=1e-3, rtol=0)
     for other in (
         (depth.flip(3), text, heading, floor, sun),
@@ -78,7 +79,7 @@ def test_a_style_may_take_the_colours(sketcher: Sketcher) -> None:
     """What covers surfaces becomes gray, and no patterns are lost."""
     seen, kinds = sketcher.shapes(torch.rand(1, 1, 32, 32) * 2 - 1)
     points, floor, lit = (torch.rand(1, width, 16, 16) for width in (3, 2, RELIEF))
-    parts = (kinds.softmax(dim=1), torch.randn(1, 16, 4, 4), points, floor, lit, nothing(16))
+    parts = (kinds.softmax(dim=1), torch.randn(1, 16, 4, 4), points, floor, lit, nothing(32))
     for layer in (sketcher.light, sketcher.colors, sketcher.gray):
         torch.nn.init.zeros_(layer.weight)
         torch.nn.init.zeros_(layer.bias)
@@ -96,11 +97,11 @@ def test_patterns_lie_where_the_points_say(sketcher: Sketcher) -> None:
     heading, floor, sun = torch.randn(2), torch.randn(2, 2, 16, 16), torch.randn(2, 2)
     seen, kinds = sketcher.shapes(depth)
     likely, located = kinds.softmax(dim=1), sketcher.located(seen, heading)
-    small = depth[:, :, ::2, ::2]
-    segments = segmented(small)
-    found, lit = sketcher.about(likely, text), relief(depth, sun, segments.objects)
+    segments = segmented(depth)
+    small, objects = (part[:, :, ::2, ::2] for part in (depth, segments.objects))
+    found, lit = sketcher.about(likely, text), relief(depth, sun, objects)
     assert located.shape == (2, 3, 16, 16)
-    points = upright(agreed(located, small, segments.objects), heading[:, None, None])
+    points = upright(agreed(located, small, objects), heading[:, None, None])
     picture = sketcher.picture(seen, likely, found, points, floor, lit, segments)
     torch.testing.assert_close(picture, sketcher(depth, text, heading, floor, sun))
     for which in range(2):
@@ -119,14 +120,21 @@ def test_floors_are_paved_and_all_else_is_covered(sketcher: Sketcher) -> None:
     for kind, matters in ((0, (False, True)), (5, (True, False))):
         kinds = torch.zeros(1, sketcher.kinds.out_channels, 4, 4)
         kinds[:, kind] = 1
-        picture = sketcher.picture(seen, kinds, found, points, floor, lit, nothing(16))
+        picture = sketcher.picture(seen, kinds, found, points, floor, lit, nothing(32))
         changes = [
             bool(
-                (sketcher.picture(seen, kinds, found, *moved, lit, nothing(16)) - picture).abs().max() > 1e-4
+                (sketcher.picture(seen, kinds, found, *moved, lit, nothing(32)) - picture).abs().max() > 1e-4
             )
             for moved in ((points + 1, floor), (points, floor + 1))
         ]
         assert changes == list(matters)
+
+
+def test_it_learns_in_bfloat16(sketcher: Sketcher) -> None:
+    given = (torch.rand(1, 1, 32, 32), torch.randn(1, 5, 24), torch.zeros(1), torch.rand(1, 2, 16, 16))
+    with torch.autocast("cpu", torch.bfloat16):
+        sketcher(*given, torch.tensor([[0.6, -0.8]])).float().mean().backward()
+    assert sketcher.light.weight.grad is not None
 
 
 @torch.no_grad()

@@ -6,8 +6,8 @@ paper has no such part.
 
 import math
 
+import numpy as np
 import torch
-from einops import rearrange
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, grid_sample, normalize, pad
 
@@ -17,13 +17,15 @@ from makeyourvideo.models.parallax import FOCAL, floor_line, up_and_right
 RELIEF = 9
 """How many numbers tell of a point: see `relief`."""
 _ELEVATIONS = (19.0, 50.0)
-"""How high the sun may stand, in degrees: in the morning or evening, and else."""
+"""How high a sun of length 1 stands, in degrees: as the world's does at dawn and sunset, and else."""
 _SHININESS = 40
 """The exponent of highlights (Blinn 1977)."""
 _FARTHEST = 0.02
 """The least inverse depth that has a place in space."""
 _NEAREST = 1e-3
 """How far ahead of the camera a point is at least."""
+_USUAL_SIDE = 128
+"""Of pictures whose slopes are taken from pixel to pixel; of larger ones, in steps, over more."""
 _SAME_SURFACE = 0.25
 """By which share steps to both sides of a pixel may differ if it lies within a surface."""
 _SHARES = (0.02, 0.9)
@@ -41,7 +43,7 @@ def relief(depth: Tensor, sun: Tensor, objects: Tensor) -> Tensor:
     Args:
         depth: inverse depth `(b, 1, h, w)` of -1, at infinity, to 1; h and w are even.
         sun: which way the light comes from, `(b, 2)`, to the right and from ahead: of length 1, or less
-            to have it stand straighter above.
+            to have it stand higher than it usually does, 0 for straight above.
         objects: what may hide it, `(b, objects, h/2, w/2)`, from `segmented`.
 
     Returns:
@@ -63,15 +65,16 @@ def relief(depth: Tensor, sun: Tensor, objects: Tensor) -> Tensor:
             avg_pool2d(part, 2) for part in (facing, frontal, mirrored, views)
         )
         near, rays = near[..., ::2, ::2], rays[..., ::2, ::2]
-        told = [facing := normalize(facing, dim=1), frontal, mirrored]
+        facing = normalize(facing, dim=1)
+        told = [facing, frontal, mirrored]
         backs = _backs(near, objects)
         for degrees in _ELEVATIONS:
             towards = _direction(sun.float(), math.radians(degrees))
             hidden = _hidden(near, backs, rays, _levelled(towards, -pitch))
-            sunny = (facing * towards).sum(dim=1, keepdim=True).clamp(min=0) * (1 - hidden)
+            sunny = (facing * towards).sum(dim=1, keepdim=True).clamp(min=0)
             halfway = normalize(towards - views, dim=1)
             shine = (facing * halfway).sum(dim=1, keepdim=True).clamp(min=0) ** _SHININESS
-            told += [sunny, shine * (sunny > 0)]
+            told += [(1 - hidden) * part for part in (sunny, shine * (sunny > 0))]
     return torch.cat(told, dim=1)
 
 
@@ -79,7 +82,7 @@ def _direction(sun: Tensor, elevation: float) -> Tensor:
     """Where the sun stands, `(b, 3, 1, 1)`: to the right, up and ahead."""
     across, along = (sun * math.cos(elevation)).unbind(dim=1)
     rise = torch.full_like(across, math.sin(elevation))
-    return torch.stack([across, rise, along], dim=1)[..., None, None]
+    return normalize(torch.stack([across, rise, along], dim=1), dim=1)[..., None, None]
 
 
 def _levelled(directions: Tensor, pitch: Tensor) -> Tensor:
@@ -99,9 +102,11 @@ def _normals(near: Tensor, rays: Tensor) -> Tensor:
 
 def _slope(near: Tensor, axis: int) -> Tensor:
     """How it changes a pixel; at an edge, to the side that belongs to the same surface."""
-    steps = near.diff(dim=axis)
-    first, last = (steps.narrow(axis, place, 1) for place in (0, steps.shape[axis] - 1))
-    before, after = torch.cat([first, steps], dim=axis), torch.cat([steps, last], dim=axis)
+    reach = max(1, min(near.shape[2:]) // _USUAL_SIDE)
+    size = near.shape[axis] - reach
+    steps = (near.narrow(axis, reach, size) - near.narrow(axis, 0, size)) / reach
+    first, last = ([steps.narrow(axis, place, 1)] * reach for place in (0, size - 1))
+    before, after = torch.cat([*first, steps], dim=axis), torch.cat([steps, *last], dim=axis)
     alike = (before - after).abs() < _SAME_SURFACE * (before.abs() + after.abs())
     smaller = torch.where(before.abs() < after.abs(), before, after)
     return torch.where(alike, (before + after) / 2, smaller)
@@ -124,16 +129,17 @@ def _hidden(near: Tensor, backs: Tensor, rays: Tensor, sun: Tensor) -> Tensor:
     Rays to the sun are followed over the picture (Sousa et al. 2011, screen-space ray tracing).
     """
     rows, columns = near.shape[2:]
-    distance = 1 / near.clamp(min=_FARTHEST)
-    first, last = map(math.log10, _SHARES)
-    shares = torch.logspace(first, last, _STEPS, device=near.device)
-    points = (distance * rays)[:, None] + shares.view(-1, 1, 1, 1) * (distance * sun)[:, None]
-    away = points[:, :, 2:].clamp(min=_NEAREST)
-    right, up = (FOCAL * points[:, :, :2] / away).unbind(dim=2)
     side = min(rows, columns)
-    spots = torch.stack([right * side / columns, -up * side / rows], dim=-1).flatten(1, 2)
-    met = grid_sample(torch.cat([near, 1 / backs], dim=1), spots, "nearest", align_corners=False)
-    front, back = 1 / rearrange(met, "b c (s h) w -> c b s 1 h w", h=rows).clamp(min=_FARTHEST)
-    least = _BIAS * distance[:, None]
-    held = ((away - front) / least - 1).clamp(0, 1) * ((back - away) / least).clamp(0, 1)
-    return avg_pool2d(pad(held.amax(dim=1), (1, 1, 1, 1), mode="replicate"), 3, stride=1)
+    distance, seen = 1 / near.clamp(min=_FARTHEST), torch.cat([near, 1 / backs], dim=1)
+    least = _BIAS * distance
+    hidden = torch.zeros_like(near)
+    for share in np.geomspace(*_SHARES, _STEPS).tolist():
+        points = distance * (rays + share * sun)
+        away = points[:, 2:].clamp(min=_NEAREST)
+        right, up = (FOCAL * points[:, :2] / away).unbind(dim=1)
+        spots = torch.stack([right * side / columns, -up * side / rows], dim=-1)
+        met = grid_sample(seen, spots, "nearest", align_corners=False)
+        front, back = (1 / met.clamp(min=_FARTHEST)).split(1, dim=1)
+        held = ((away - front) / least - 1).clamp(0, 1) * ((back - away) / least).clamp(0, 1)
+        hidden = torch.maximum(hidden, held)
+    return avg_pool2d(pad(hidden, (1, 1, 1, 1), mode="replicate"), 3, stride=1)

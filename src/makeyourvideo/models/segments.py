@@ -28,7 +28,7 @@ class Segments(NamedTuple):
     Attributes:
         objects: what is connected above the floor, the largest first, `(b, objects, h, w)`.
         floor: `(b, 1, h, w)`.
-        sky: `(b, 1, h, w)`.
+        sky: what is neither, above the horizon; a far wall, too, if it is the farthest; `(b, 1, h, w)`.
     """
 
     objects: Tensor
@@ -43,14 +43,17 @@ class Segments(NamedTuple):
             floorlike: how likely it is of the floor, `(b, 1, h, w)`: what is not counts little for the floor,
                 and for all else what is.
         """
-        whole = torch.cat(self, dim=1).to(values.dtype)
-        weights = (1 - floorlike).expand_as(whole).clone()
-        weights[:, len(self.objects[0])] = floorlike[:, 0]
-        weights = whole * (weights.clamp(0, 1).square() + _LITTLE)
-        shares = weights.flatten(2) / weights.sum(dim=(2, 3), keepdim=True).flatten(2).clamp(min=_LITTLE)
-        means = shares @ values.flatten(2).mT
-        known = (whole.flatten(2).mT @ means).mT.unflatten(2, values.shape[2:])
-        return torch.where(whole.sum(dim=1, keepdim=True) > 0, known, values)
+        with in_full(values.device):
+            whole, each = torch.cat(self, dim=1), values.float()
+            thing, floor = 1 - floorlike.float(), floorlike.float()
+            likely = torch.cat([thing.expand_as(self.objects), floor, thing], dim=1)
+            weights = (whole * (likely.clamp(0, 1).square() + _LITTLE)).flatten(2)
+            weights = weights / weights.sum(dim=2, keepdim=True).clamp(min=_LITTLE)
+            means = weights @ each.flatten(2).mT
+            # what is nearly too small to be looked at is given nearly what it has
+            whole = whole * (whole.mean(dim=(2, 3), keepdim=True) / _SMALLEST - 1).clamp(0, 1)
+            known = torch.einsum("bkhw,bkc->bchw", whole, means)
+            return (known + (1 - whole.sum(dim=1, keepdim=True)) * each).to(values.dtype)
 
 
 def segmented(depth: Tensor) -> Segments:

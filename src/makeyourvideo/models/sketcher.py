@@ -145,7 +145,7 @@ class Sharpening(nn.Module):
         near = torch.tensor([[0.25, 0.75, _NEXT], [_NEXT, 0.75, 0.25]], device=seen.device).log()
         nine = rearrange(near[:, None, :, None] + near[None, :, None, :], "y x r c -> (r c) y x")
         rows, columns = (side // 2 for side in seen.shape[2:])
-        shares = torch.softmax(self.sides(seen) + nine.repeat(1, rows, columns).to(seen.dtype), dim=1)
+        shares = torch.softmax(self.sides(seen) + nine.repeat(1, rows, columns), dim=1, dtype=torch.float32)
         return [_mixed(one, shares.to(one.dtype)) for one in others]
 
 
@@ -156,7 +156,7 @@ def _mixed(known: Tensor, shares: Tensor) -> Tensor:
     nine = (around[..., down : down + rows, across : across + columns] for down, across in _NINE)
     mixed = torch.zeros_like(around[..., :rows, :columns])
     for place, share in zip(nine, shares.split(1, dim=1), strict=True):
-        mixed = mixed.addcmul(place, share)
+        mixed.addcmul_(place, share)
     return mixed
 
 
@@ -305,13 +305,13 @@ class Sketcher(ModelMixin, ConfigMixin):
             Frames `(n, 3, height, width)`, in [-1, 1] or a little beyond.
         """
         seen, kinds = self.shapes(depth)
-        small = depth[:, :, ::2, ::2]
-        segments = segmented(small)
-        points = agreed(self.located(seen, heading), small, segments.objects)
+        segments = segmented(depth)
+        small, objects = (part[:, :, ::2, ::2] for part in (depth, segments.objects))
+        points = agreed(self.located(seen, heading), small, objects)
         points = upright(points, heading[:, None, None])
         likely = kinds.softmax(dim=1)
         found = self.about(likely, context)
-        lit = relief(depth, sun, segments.objects)
+        lit = relief(depth, sun, objects)
         return self.picture(seen, likely, found, points, floor, lit, segments)
 
     def shapes(self, depth: Tensor) -> tuple[list[Tensor], Tensor]:
@@ -320,7 +320,7 @@ class Sketcher(ModelMixin, ConfigMixin):
         The kinds `b k y/8 x/8` are logits of what stands there.
         """
         sloped = [torch.tanh(steepness * slope) for steepness in _STEEPNESS for slope in slopes(depth)]
-        hidden = torch.cat([depth, *sloped], dim=1).contiguous(memory_format=torch.channels_last)
+        hidden = torch.cat([depth, *sloped], dim=1).to(self.dtype, memory_format=torch.channels_last)
         seen = [hidden]
         for layer in self.look:
             hidden = layer(hidden)
@@ -372,7 +372,7 @@ class Sketcher(ModelMixin, ConfigMixin):
             points: on objects, `b 3 4h 4w`, in the objects' own frames.
             floor: on the floor, `b 2 4h 4w`, in metres.
             lit: how surfaces stand to the light, from `relief`, `b RELIEF 4h 4w`.
-            segments: what belongs together, by pixels `4h 4w`: it is covered alike.
+            segments: what belongs together, by pixels `8h 8w`: it is covered alike.
 
         Returns:
             Frames `b 3 8h 8w`.
@@ -384,10 +384,11 @@ class Sketcher(ModelMixin, ConfigMixin):
         for paint, part in zip(self.paint, (quarters, halves), strict=True):
             hidden, *others = paint(hidden, part, *others)
         hidden = self.shade(gelu(hidden))
+        light, points, *others = self.sharpen(pixels, self.light(hidden), points, *others)
         widths = [part.shape[1] for part in others]
-        others = segments.evened(torch.cat(others, dim=1), floorlike=others[1]).split(widths, dim=1)
-        light, gray, paved, covers, paves, points = self.sharpen(pixels, self.light(hidden), *others, points)
-        covered = torch.lerp(self.cover(covers, points), self.pave(paves, _doubled(floor)), paved)
+        evened = segments.evened(torch.cat(others, dim=1), floorlike=others[1])
+        gray, paved, covers, paves = evened.split(widths, dim=1)
+        covered = (1 - paved) * self.cover(covers, points) + paved * self.pave(paves, _doubled(floor))
         # from as vivid as a cartoon to as gray as a pencil
         covered = covered + gray.clamp(*_GRAYS) * (luminance(covered) - covered)
         return pixel_shuffle(self.colors(hidden), 2) + light * (covered + 1) - 1  # -1 is black: no light

@@ -182,8 +182,8 @@ class CoveringConfig(StageConfig):
     """The coverings of a whole model's sketcher, and how often the prompt is dropped.
 
     Each surface is asked at so many `points`; its squared error is divided by the square root of how much the
-    true albedo, in [-1, 1], varies over it, and that taken for at least about `faintest`. What is to stay as
-    it was is asked at `held_points` and counts `held_weight` times as much.
+    true albedo, in [-1, 1], varies over it, and that taken for at least about `faintest`. What covers the
+    sky is to stay, is asked at `held_points` and counts `held_weight` times as much.
     """
 
     stage: Literal["covering"]

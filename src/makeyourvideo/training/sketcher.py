@@ -30,7 +30,7 @@ from makeyourvideo.world.floors import FLOORS
 
 _POINTS = 96
 """At how many points of a surface a sentence is asked what covers it."""
-PAVED = 6.0
+_PAVED = 6.0
 """How far from the middle floors are asked, in metres."""
 _COLOR, _FINISH, _FLOOR = map(list(LOOKS).index, ("color", "finish", "floor"))
 _EMPTY_WEIGHT = 0.1
@@ -133,8 +133,8 @@ def mispainted(
     points, surfaces = (part[:, :, ::2, ::2] for part in (placed.points, placed.surfaces))
     meaningless = torch.from_numpy(rng.uniform(-1, 1, points.shape).astype(np.float32)).to(points.device)
     points = torch.where(surfaces > 0, points, meaningless)
-    segments = segmented(batch.depth[:, :, ::2, ::2])
-    lit = relief(batch.depth, placed.sun, segments.objects)
+    segments = segmented(batch.depth)
+    lit = relief(batch.depth, placed.sun, segments.objects[:, :, ::2, ::2])
     sketch = sketcher.picture(seen, kinds, found, points, placed.floor, lit, segments)
     weight = 1 + config.object_weight * (labels[:, 1:2] != UNKNOWN).float()
     weight = weight.repeat_interleave(PLACE, dim=2).repeat_interleave(PLACE, dim=3)
@@ -160,7 +160,7 @@ def miscovered(
     things, floors = surfaces_of(told)
     looks = told[..., 0, 0].cpu().numpy()
     points = rng.uniform(-1, 1, (int(things.sum()), count, 3)).astype(np.float32)
-    places = rng.uniform(-PAVED, PAVED, (int(floors.sum()), count, 2)).astype(np.float32)
+    places = rng.uniform(-_PAVED, _PAVED, (int(floors.sum()), count, 2)).astype(np.float32)
     painted = [
         paint(some, LOOKS["color"][look[1 + _COLOR]], FINISHES[look[1 + _FINISH]])
         for some, look in zip(points, looks[things.cpu().numpy()], strict=True)
