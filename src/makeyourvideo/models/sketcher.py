@@ -25,6 +25,8 @@ from makeyourvideo.models.spatial import Attention
 
 _STEEPNESS = (20.0, 200.0)
 """What slopes, in depth a pixel, are multiplied by: for edges of objects, and for the shape within them."""
+_SHOWN = 1 + 2 * len(_STEEPNESS)
+"""How many numbers of a pixel are looked at: its depth, and each slope in two directions."""
 
 _NEIGHBORS = 4
 """How many tokens to each side a word is read with: what a shape looks like stands next to its name."""
@@ -257,7 +259,7 @@ class Sketcher(ModelMixin, ConfigMixin):
         super().__init__()
         half, quarter = channels // 2, channels // 4
         self.look = nn.Sequential(
-            *(nn.Conv2d(1 + 2 * len(_STEEPNESS), quarter, 3, 2, 1), nn.GroupNorm(1, quarter), nn.GELU()),
+            *(nn.Conv2d(_SHOWN, quarter, 3, 2, 1), nn.GroupNorm(1, quarter), nn.GELU()),
             *(nn.Conv2d(quarter, half, 3, 2, 1), nn.GroupNorm(1, half), nn.GELU()),
             nn.Conv2d(half, channels, 3, 2, 1),
             *(Mixing(channels) for _ in range(3)),
@@ -287,7 +289,7 @@ class Sketcher(ModelMixin, ConfigMixin):
         self.shade = nn.Sequential(*(Mixing(half, reach=(1, 1)) for _ in range(2)))
         self.light = nn.Conv2d(half, 3, 3, padding=1)
         self.colors = nn.Conv2d(half, 12, 3, padding=1)
-        self.sharpen = Sharpening(1 + 2 * len(_STEEPNESS), quarter)
+        self.sharpen = Sharpening(_SHOWN, quarter)
 
     def forward(self, depth: Tensor, context: Tensor, heading: Tensor, floor: Tensor, sun: Tensor) -> Tensor:
         """Sketch each frame by itself.
