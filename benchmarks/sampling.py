@@ -25,7 +25,7 @@ from makeyourvideo.evaluation.report import (
 )
 from makeyourvideo.evaluation.suite import MODEL, Part, System, generated, read_scores, run_suite
 from makeyourvideo.manifest import fingerprint
-from makeyourvideo.memory import LAVISH, Thrift
+from makeyourvideo.memory import LAVISH, Thrift, treat_freed_memory
 from makeyourvideo.model_folder import TRAINING_RECORD
 from makeyourvideo.pipeline import BUNDLED_MODEL, MakeYourVideoPipeline
 from makeyourvideo.presets import PRESETS, Quality
@@ -100,6 +100,7 @@ def make(given: argparse.Namespace, asked: Mapping[str, Asked]) -> Rows:
     All systems make a scene one after the other, and times are compared within it: what else the machine
     does meanwhile weighs on all of them alike.
     """
+    treat_freed_memory(hands_back=False)  # as a run does
     home = given.model or BUNDLED_MODEL
     pipe, experts, world = load_quietly(home), Experts.load(), read_world(home / TRAINING_RECORD)
     systems = {BASELINE: baseline(pipe, given.baseline_steps)}

@@ -1,6 +1,7 @@
 """A memory limit is kept, by work in slices that changes nothing but the rounding."""
 
 import json
+import platform
 import subprocess
 import sys
 from dataclasses import replace
@@ -181,6 +182,27 @@ def test_the_process_stays_below_its_limit(settings: Settings, tmp_path: Path) -
     limit, rung, peak = in_another_process(_LIMITED, settings.model_dump_json(), str(tmp_path / "out.mp4"))
     assert rung >= 1
     assert 0.85 * limit < peak <= limit
+
+
+_FREED = """
+import sys
+import torch
+from makeyourvideo.memory import resident_bytes, treat_freed_memory
+
+treat_freed_memory(hands_back=sys.argv[1] == "back")
+before = resident_bytes()
+for size in (2**21, 2**26):
+    some = [torch.ones(size // 4) for _ in range(2**27 // size)]
+    del some
+print([resident_bytes() - before, 0])
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="what the C library of GNU does")
+def test_freed_memory_is_kept_or_handed_back() -> None:
+    kept, handed_back = (in_another_process(_FREED, what)[0] for what in ("kept", "back"))
+    assert kept > 2**27
+    assert handed_back < 2**24
 
 
 _LOADING = """

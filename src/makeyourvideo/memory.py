@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
-_LARGEST_KEPT = 2**20
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
+_HANDED_BACK = 2**20
+"""From how many bytes on freed blocks go back to the system."""
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX = -1, -3, -4  # malloc.h
+_MOST_APART, _NEVER = 2**16, -1
+"""How many blocks may lie apart from the heap, as the C library has it; and from where on it cuts no heap."""
 
 
 @dataclass(frozen=True)
@@ -19,9 +22,9 @@ class Thrift:
         slice_bytes: what a layer of the network may hold at once, see `VideoUNet`; None is the fastest.
         clips_apart: whether the network is given one clip at a time: the samples of a batch and the two
             branches of guidance one after the other.
-        decoded_frames: how many frames the autoencoder decodes at once.
-        hands_back: whether freed memory goes back to the system at once, which takes time. The C library
-            keeps it in a heap instead, which is scattered after a while.
+        decoded_frames: how many frames the autoencoder decodes, and the sketcher paints, at once at most.
+        hands_back: whether freed memory goes back to the system at once, which takes time: the next that is
+            asked for must be cleared first. Else it is kept in a heap, which is scattered after a while.
         tiled: whether it decodes large frames in overlapping tiles.
     """
 
@@ -70,10 +73,21 @@ def resident_bytes(entry: str = "VmRSS") -> int:
     return 1024 * int(found[1]) if found else 0
 
 
-def hand_back_freed_memory() -> None:
-    """From now on let freed blocks above 1 MB go back to the system at once, where the C library can."""
+def treat_freed_memory(hands_back: bool) -> None:
+    """From now on hand freed blocks above 1 MB back to the system at once, or keep all of them for later use.
+
+    In the whole process, where the C library can (glibc does).
+    """
     with suppress(AttributeError, OSError, TypeError):
         library = ctypes.CDLL(None)
-        library.mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT)
-        library.mallopt(_M_TRIM_THRESHOLD, _LARGEST_KEPT)
-        library.malloc_trim(0)
+        library.mallopt(_M_MMAP_THRESHOLD, _HANDED_BACK)
+        library.mallopt(_M_MMAP_MAX, _MOST_APART if hands_back else 0)
+        library.mallopt(_M_TRIM_THRESHOLD, _HANDED_BACK if hands_back else _NEVER)
+    if hands_back:
+        give_back_freed_memory()
+
+
+def give_back_freed_memory() -> None:
+    """Hand what is freed by now back to the system, where the C library can."""
+    with suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)

@@ -25,7 +25,7 @@ from makeyourvideo.making import (
 )
 from makeyourvideo.manifest import Manifest, current_versions, fingerprint
 from makeyourvideo.media import Frames, check_video_path, write_image, write_video
-from makeyourvideo.memory import hand_back_freed_memory
+from makeyourvideo.memory import treat_freed_memory
 from makeyourvideo.outputs import check_free, one_line_if_full, written_together
 from makeyourvideo.pictures import drawn_values, strip
 from makeyourvideo.pipeline import MakeYourVideoPipeline
@@ -98,8 +98,7 @@ def run(
         kept = KeptWork(output, _what_decides(job, inputs_sha256, earlier), len(job.plan.windows))
         rung = kept.as_it_began("memory_rung", job.settings.memory_rung)
         job = replace(job, settings=job.settings.model_copy(update={"memory_rung": rung}))
-        if job.thrift.hands_back:
-            hand_back_freed_memory()
+        treat_freed_memory(job.thrift.hands_back)
         if pipe is None:
             pipe = _load(job)
         pipe.save_memory(job.thrift)

@@ -19,7 +19,7 @@ from makeyourvideo.cost import evaluate_once
 from makeyourvideo.job import Job
 from makeyourvideo.manifest import fingerprint
 from makeyourvideo.media import write_video
-from makeyourvideo.memory import hand_back_freed_memory
+from makeyourvideo.memory import treat_freed_memory
 from makeyourvideo.model_folder import load_network, networks_in
 from makeyourvideo.models import spatial, temporal
 from makeyourvideo.models.refiner import Refiner
@@ -112,8 +112,7 @@ def estimate_seconds(job: Job) -> float:
     """How long the whole run takes from the start of the process, on as many threads as it uses."""
     before = torch.get_num_threads()
     torch.set_num_threads(job.settings.threads or before)
-    if job.thrift.hands_back:
-        hand_back_freed_memory()  # as the run will: it takes time
+    treat_freed_memory(job.thrift.hands_back)  # as the run will: it takes time
     try:
         return _process_age() + _loading(job.model_folder, job.dtype) + _computing(job) + _writing(job)
     finally:

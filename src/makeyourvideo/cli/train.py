@@ -43,9 +43,11 @@ def train(
 ) -> None:
     """Train one stage; the same line again goes on after a stop of any kind."""
     from makeyourvideo.cli.progress import progress_bar
+    from makeyourvideo.memory import treat_freed_memory
     from makeyourvideo.training.loop import Step
     from makeyourvideo.training.run import run_stage
 
+    treat_freed_memory(hands_back=False)
     smooth = None
     with warnings.catch_warnings(), progress_bar() as progress:
         warnings.showwarning = lambda message, *_: print(f"warning: {message}", file=sys.stderr)

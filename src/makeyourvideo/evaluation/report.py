@@ -27,6 +27,7 @@ from makeyourvideo.evaluation.suite import (
 )
 from makeyourvideo.manifest import fingerprint
 from makeyourvideo.media import write_image
+from makeyourvideo.memory import treat_freed_memory
 from makeyourvideo.model_folder import TRAINING_RECORD
 from makeyourvideo.outputs import written_whole
 from makeyourvideo.pictures import strip
@@ -65,6 +66,7 @@ def report(suite: Suite, folder: Path, experts: Experts | None = None) -> Iterat
     Raises:
         InputError: a model cannot be loaded, or the scores in `folder` are of other models or unreadable.
     """
+    treat_freed_memory(hands_back=False)
     home = suite.model or BUNDLED_MODEL
     pipe, ablations = load_quietly(home), {name: load_quietly(path) for name, path in suite.ablations.items()}
     parts = suite_parts(pipe, ablations, suite.scenes, suite.ablation_scenes, suite.long_scenes)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, gelu
+from torch.nn.functional import conv2d, gelu, linear
 
 MKL_IS_FAST = torch.backends.cpu.get_cpu_capability() == "AVX2"
 """Whether products in MKL are as fast as in oneDNN: wider instructions it uses of one maker's alone."""
@@ -12,22 +12,41 @@ _LONG = 4096
 """At 5,120 products oneDNN's convolution of one pixel takes three times as long, at 2,560 no longer."""
 
 
-class Linear(nn.Linear):
-    """`nn.Linear` that on a CPU in float32 runs as a convolution of one pixel, where that is the faster way.
+def pixels_first(hidden: Tensor) -> Tensor:
+    """View `n c h w` as `n h w c`, the order of channels-last memory."""
+    return hidden.permute(0, 2, 3, 1)
+
+
+def channels_first(hidden: Tensor) -> Tensor:
+    """View `n h w c` as `n c h w`; of a batch of one, too, the layers can tell that channels are last.
+
+    (einops regroups a batch of one to the same numbers with strides that look like another layout.)
+    """
+    return hidden.permute(0, 3, 1, 2)
+
+
+def project(tokens: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """`torch.nn.functional.linear`; on a CPU in float32 as a convolution of one pixel, where that is faster.
 
     Convolutions go to oneDNN, products of matrices to MKL, which on other makers' processors leaves the
     widest instructions out: there this is twice as fast, elsewhere as fast, but for long sums.
     """
+    leaving, entering = weight.shape
+    is_single = tokens.device.type == "cpu" and tokens.dtype == torch.float32
+    is_long = MKL_IS_FAST and entering >= _LONG
+    if not is_single or is_long or tokens.numel() == 0 or torch.is_autocast_enabled("cpu"):
+        return linear(tokens, weight, bias)
+    rows = tokens.reshape(1, -1, 1, entering).permute(0, 3, 1, 2)  # channels last, nothing moves
+    product = conv2d(rows, weight[:, :, None, None], bias)
+    return product.permute(0, 2, 3, 1).reshape(*tokens.shape[:-1], leaving)
+
+
+class Linear(nn.Linear):
+    """`nn.Linear` by `project`."""
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Map `... in_features` to `... out_features`."""
-        is_single = tokens.device.type == "cpu" and tokens.dtype == torch.float32
-        is_long = MKL_IS_FAST and self.in_features >= _LONG
-        if not is_single or is_long or torch.is_autocast_enabled("cpu"):
-            return super().forward(tokens)
-        rows = tokens.reshape(1, -1, 1, self.in_features).permute(0, 3, 1, 2)  # channels last, nothing moves
-        product = conv2d(rows, self.weight[:, :, None, None], self.bias)
-        return product.permute(0, 2, 3, 1).reshape(*tokens.shape[:-1], self.out_features)
+        return project(tokens, self.weight, self.bias)
 
 
 class GatedProjection(nn.Module):
@@ -57,6 +76,13 @@ class FeedForward(nn.Module):
         for layer in self.net:
             tokens = layer(tokens)
         return tokens
+
+
+def plus(hidden: Tensor, residual: Tensor) -> Tensor:
+    """Their sum; written over the residual where that is no matter: the caller must be done with it."""
+    if torch.is_grad_enabled() or residual.dtype != hidden.dtype:
+        return hidden + residual
+    return residual.add_(hidden)
 
 
 def slice_size(hidden: Tensor, axis: int, widening: float, slice_bytes: int) -> int:

@@ -11,7 +11,15 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, scaled_dot_product_attention, silu
 
-from makeyourvideo.models.dense import FeedForward, Linear, by_frames, in_slices, slice_size
+from makeyourvideo.models.dense import (
+    FeedForward,
+    Linear,
+    by_frames,
+    channels_first,
+    in_slices,
+    pixels_first,
+    slice_size,
+)
 from makeyourvideo.models.winograd import convolve_pixels, pays
 
 Layer = TypeVar("Layer", bound=nn.Module)
@@ -127,23 +135,17 @@ class SpatialTransformerLayer(nn.Module):
         self.norm3 = nn.LayerNorm(channels)
         self.ff = FeedForward(channels)
 
-    def forward(self, tokens: Tensor, context: Tensor, slice_bytes: int) -> Tensor:
-        """Map `b f n c` to the same, some frames at a time; `context` is `b m d`, one a clip.
+    def forward(self, tokens: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Map `b f n c` to the same; keys and values are the text's, from `attn2.project`, once a clip.
 
-        All frames of a clip ask the same text, so they are laid out as one long row of queries: keys and
-        values exist once a clip.
+        All frames of a clip ask the same text, so they are laid out as one long row of queries.
         """
-        key, value = self.attn2.project(context)
-
-        def layer(part: Tensor) -> Tensor:
-            frames = part.flatten(0, 1)
-            frames = frames + self.attn1(self.norm1(frames))
-            part = frames.view_as(part)
-            queries = self.norm2(part).flatten(1, 2)
-            part = part + self.attn2.attend(queries, key, value).view_as(part)
-            return part + self.ff(self.norm3(part))
-
-        return in_slices(layer, tokens, 1, slice_bytes)
+        frames = tokens.flatten(0, 1)
+        frames = frames + self.attn1(self.norm1(frames))
+        tokens = frames.view_as(tokens)
+        queries = self.norm2(tokens).flatten(1, 2)
+        tokens = tokens + self.attn2.attend(queries, key, value).view_as(tokens)
+        return tokens + self.ff(self.norm3(tokens))
 
 
 class SpatialTransformer(nn.Module):
@@ -159,12 +161,25 @@ class SpatialTransformer(nn.Module):
         self.proj_out = zeroed(Linear(channels, channels))
 
     def forward(self, hidden: Tensor, context: Tensor, slice_bytes: int) -> Tensor:
-        """Map `(b f) c h w` to the same; `context` is `b m d`, one a clip."""
-        normed = rearrange(self.norm(hidden), "(b f) c h w -> b f (h w) c", b=context.shape[0])
-        tokens = self.proj_in(normed)
+        """Map `(b f) c h w` to the same, some frames at a time; `context` is `b m d`, one a clip.
+
+        They may be written over `hidden`: the caller must be done with it.
+        """
+        asked = []
         for layer in self.transformer_blocks:
-            tokens = layer(tokens, context, slice_bytes)
-        return hidden + rearrange(self.proj_out(tokens), "b f (h w) c -> (b f) c h w", h=hidden.shape[2])
+            assert isinstance(layer, SpatialTransformerLayer)
+            asked.append(layer.attn2.project(context))
+
+        def transformed(part: Tensor) -> Tensor:
+            normed = self.norm(channels_first(part.flatten(0, 1)[:, None]))
+            tokens = self.proj_in(pixels_first(normed).view_as(part))
+            for layer, (key, value) in zip(self.transformer_blocks, asked, strict=True):
+                tokens = layer(tokens, key, value)
+            return part + self.proj_out(tokens)
+
+        tokens = rearrange(hidden, "(b f) c h w -> b f (h w) c", b=context.shape[0])
+        tokens = in_slices(transformed, tokens, 1, slice_bytes)
+        return rearrange(tokens, "b f (h w) c -> (b f) c h w", h=hidden.shape[2])
 
 
 class Downsample(nn.Module):

@@ -7,9 +7,9 @@ that a fresh video model is its image model, frame by frame.
 import torch
 from einops import einsum, rearrange
 from torch import Tensor, nn
-from torch.nn.functional import silu
+from torch.nn.functional import pad, silu
 
-from makeyourvideo.models.dense import FeedForward, Linear, in_slices
+from makeyourvideo.models.dense import FeedForward, Linear, channels_first, in_slices, pixels_first, plus
 from makeyourvideo.models.spatial import Convolution, zeroed
 from makeyourvideo.models.winograd import convolve_frames, pays
 
@@ -28,19 +28,6 @@ class TemporalLayer(nn.Module):
             if module is not self and callable(reset):
                 reset()
         self.silence()
-
-
-def pixels_first(hidden: Tensor) -> Tensor:
-    """View `n c h w` as `n h w c`, the order of channels-last memory."""
-    return hidden.permute(0, 2, 3, 1)
-
-
-def channels_first(hidden: Tensor) -> Tensor:
-    """View `n h w c` as `n c h w`; of a batch of one, too, the layers can tell that channels are last.
-
-    (einops regroups a batch of one to the same numbers with strides that look like another layout.)
-    """
-    return hidden.permute(0, 3, 1, 2)
 
 
 class FramesGroupNorm(nn.GroupNorm):
@@ -123,7 +110,7 @@ class TemporalConvolution(TemporalLayer):
             residual = norm(residual, num_frames)  # one name, so that nothing outlives its use
             residual = silu(residual, inplace=not torch.is_grad_enabled())
             residual = conv(residual if stage == 0 else self.dropout(residual), num_frames, slice_bytes)
-        return hidden + residual
+        return plus(hidden, residual)
 
 
 def relative_attention(
@@ -134,7 +121,7 @@ def relative_attention(
     `score(i, j) = (q_i·k_j + q_i·Rk[j-i]) / sqrt(d)`, `out_i = sum_j p_ij (v_j + Rv[j-i])`, where frame i
     sees frames max(0, i - window + 1) … i, or every frame where `window` is None. The weights p are needed
     twice, which `scaled_dot_product_attention` does not offer. Queries go in blocks of frames, each against
-    the keys that it can see, so cost and memory grow linearly with the frames.
+    the keys that it can see, all blocks at once: cost and memory grow linearly with the frames.
 
     Args:
         query, key, value: `n heads f d`.
@@ -145,25 +132,24 @@ def relative_attention(
         `n heads f d`.
     """
     num_frames, reach = query.shape[2], key_table.shape[0] // 2
-    query = query * query.shape[-1] ** -0.5
-    block = window or num_frames
-    attended = []
-    for start in range(0, num_frames, block):
-        stop = min(start + block, num_frames)
-        first = 0 if window is None else max(0, start - window + 1)
-        seen = slice(first, stop)
-        frames = torch.arange(first, stop, device=query.device)
-        offsets = frames[None, :] - torch.arange(start, stop, device=query.device)[:, None]
-        rows = offsets.clamp(-reach, reach) + reach
-        part = query[:, :, start:stop]
-        scores = part @ key[:, :, seen].transpose(-1, -2)
-        scores = scores + einsum(part, key_table[rows], "n heads i d, i j d -> n heads i j")
-        if window is not None:
-            scores = scores.masked_fill((offsets > 0) | (offsets <= -window), float("-inf"))
-        weights = scores.softmax(dim=-1)
-        positions = einsum(weights, value_table[rows], "n heads i j, i j d -> n heads i d")
-        attended.append(weights @ value[:, :, seen] + positions)
-    return torch.cat(attended, dim=2)
+    block = min(window or num_frames, num_frames)
+    earlier = 0 if window is None or block == num_frames else window - 1  # what a block sees beside its own
+    missing = -num_frames % block
+    query = pad(query * query.shape[-1] ** -0.5, (0, 0, 0, missing)).unflatten(2, (-1, block))
+    key, value = (
+        pad(seen, (0, 0, earlier, missing)).unfold(2, earlier + block, block) for seen in (key, value)
+    )
+    steps = torch.arange(-earlier, block, device=query.device)
+    offsets = steps[None, :] - torch.arange(block, device=query.device)[:, None]
+    rows = offsets.clamp(-reach, reach) + reach
+    scores = query @ key + einsum(query, key_table[rows], "n heads b i d, i j d -> n heads b i j")
+    if window is not None:
+        scores = scores.masked_fill((offsets > 0) | (offsets <= -window), float("-inf"))
+        scores[:, :, 0, :, :earlier] = float("-inf")  # before the first frame there is none
+    weights = scores.softmax(dim=-1)
+    positions = einsum(weights, value_table[rows], "n heads b i j, i j d -> n heads b i d")
+    attended = weights @ value.transpose(-1, -2) + positions
+    return attended.flatten(2, 3)[:, :, :num_frames]
 
 
 class TemporalAttention(nn.Module):
@@ -207,15 +193,11 @@ class TemporalTransformerLayer(nn.Module):
         self.norm3 = nn.LayerNorm(channels)
         self.ff = FeedForward(channels)
 
-    def forward(self, tokens: Tensor, slice_bytes: int) -> Tensor:
-        """Map `b f n c` to the same, some positions at a time."""
-
-        def layer(part: Tensor) -> Tensor:
-            part = part + self.attn1(self.norm1(part))
-            part = part + self.attn2(self.norm2(part))
-            return part + self.ff(self.norm3(part))
-
-        return in_slices(layer, tokens, 2, slice_bytes)
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Map `b f n c`, n spatial positions, to the same."""
+        tokens = tokens + self.attn1(self.norm1(tokens))
+        tokens = tokens + self.attn2(self.norm2(tokens))
+        return tokens + self.ff(self.norm3(tokens))
 
 
 class TemporalTransformer(TemporalLayer):
@@ -238,9 +220,13 @@ class TemporalTransformer(TemporalLayer):
         zeroed(self.proj_out)
 
     def forward(self, hidden: Tensor, num_frames: int, slice_bytes: int) -> Tensor:
-        """Map `(b f) c h w` to the same."""
-        normed = self.norm(hidden, num_frames)
-        tokens = self.proj_in(rearrange(normed, "(b f) c h w -> b f (h w) c", f=num_frames))
+        """Map `(b f) c h w` to the same; positions go in slices, the norm sees all of a clip."""
+        normed = rearrange(self.norm(hidden, num_frames), "(b f) c h w -> b f (h w) c", f=num_frames)
+        residual = in_slices(self._residual, normed, 2, slice_bytes)
+        return plus(hidden, rearrange(residual, "b f (h w) c -> (b f) c h w", h=hidden.shape[2]))
+
+    def _residual(self, normed: Tensor) -> Tensor:
+        tokens = self.proj_in(normed)
         for layer in self.transformer_blocks:
-            tokens = layer(tokens, slice_bytes)
-        return hidden + rearrange(self.proj_out(tokens), "b f (h w) c -> (b f) c h w", h=hidden.shape[2])
+            tokens = layer(tokens)
+        return self.proj_out(tokens)
