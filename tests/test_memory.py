@@ -24,6 +24,7 @@ from makeyourvideo.replay import check_same
 from makeyourvideo.run import Finished, Resumed, run
 from makeyourvideo.sampling import SamplingStep
 from makeyourvideo.settings import Settings, parse_settings
+from makeyourvideo.sketches import PAINTED_TOGETHER
 from makeyourvideo.timing import Layers
 from tiny_model import moving_disc
 
@@ -297,7 +298,7 @@ def test_what_is_sketched_takes_no_evaluations(settings: Settings, monkeypatch: 
     assert held[1] >= held[0]
 
 
-def test_one_frame_is_sketched_without_contents_and_counts_for_all(
+def test_a_few_frames_are_sketched_without_contents_and_count_for_all(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def seconds(call: timing._Call) -> tuple[float, float]:
@@ -306,9 +307,9 @@ def test_one_frame_is_sketched_without_contents_and_counts_for_all(
     monkeypatch.setattr(timing, "_seconds_of", seconds)
     job, sketched = prepare(settings.model_copy(update={"sketch_share": 0.5})), []
     assert job.skeleton.sketcher is not None
-    job.skeleton.sketcher.register_forward_hook(lambda *_: sketched.append(1))
+    job.skeleton.sketcher.register_forward_hook(lambda _, given, __: sketched.append(len(given[0])))
     assert timing._computing(job) == job.plan.num_frames
-    assert len(sketched) == 1
+    assert sketched == [1] * PAINTED_TOGETHER  # large frames, one by one
 
 
 def test_a_layer_really_runs() -> None:

@@ -43,7 +43,7 @@ from makeyourvideo.sampling import (
     sketched,
     window_generator,
 )
-from makeyourvideo.sketches import Sketches, Views, as_pictures, with_detail
+from makeyourvideo.sketches import PAINTED_TOGETHER, Sketches, Views, as_pictures, with_detail
 from makeyourvideo.structure.depth import DepthClip, normalize
 
 DECODED_TOGETHER = 8
@@ -51,6 +51,9 @@ DECODED_TOGETHER = 8
 
 _SEEN_TOGETHER = 8
 """Frames whose depth is there at once when cameras are told from a whole video."""
+
+_PIXELS_TOGETHER = 2**16
+"""Of frames that are sketched at once: what is computed on the way stays in the cache."""
 
 _SUN = (0.5, -0.3)
 """Where the light comes from: how far from one side, which a seed decides, and from ahead; else from above.
@@ -220,15 +223,15 @@ class DenoisingPipeline(DiffusionPipeline):
         views = cache(lambda: self._views(camera, plans, depths, keys))
 
         @torch.no_grad()
-        def paint(frame: int) -> Tensor:
-            depth = self._conditions(plans, depths, range(frame, frame + 1))
+        def paint(frames: range) -> Tensor:
+            depth = self._conditions(plans, depths, frames)
             context = embeds().to(self.unet.device, self.unet.dtype)
-            return self._sketch(sketcher, depth, context, views().at(slice(frame, frame + 1)))
+            return self._sketch(sketcher, depth, context, views().at(slice(frames.start, frames.stop)))
 
         if self.unet.device.type == "meta":  # frames without contents are all alike
-            first = cache(lambda: paint(0))
-            return Sketches(lambda _: first().clone())  # each of them is held
-        return Sketches(paint)
+            first = cache(lambda: paint(range(min(plan.num_frames, PAINTED_TOGETHER))))
+            return Sketches(lambda frames: first()[:, : len(frames)].clone(), plan.num_frames)  # each is held
+        return Sketches(paint, plan.num_frames)
 
     def _views(
         self,
@@ -259,7 +262,9 @@ class DenoisingPipeline(DiffusionPipeline):
     ) -> Predict:
         """The seam for some of the frames, guidance included."""
         plan = plans[0]
-        depth = self._conditions(plans, depths, frames).to(self.unet.dtype)
+        seen = frames if sketches is None else sketches.spanned(frames)  # at once: depth is read forwards
+        own = slice(frames.start - seen.start, frames.stop - seen.start)
+        depth = self._conditions(plans, depths, seen)[:, :, own].to(self.unet.dtype)
         if plan.guided:  # the unconditional half keeps its depth: only the text is dropped
             depth = torch.cat([depth, depth])
 
@@ -281,7 +286,8 @@ class DenoisingPipeline(DiffusionPipeline):
         return asked
 
     def _sketch(self, sketcher: Sketcher, depth: Tensor, embeds: Tensor, views: Views) -> Tensor:
-        """Bytes of the sketch of one frame of each sample, `(batch, 3, height, width)`, one at a time."""
+        """Bytes of the sketch of some frames of each sample, `(batch, frames, 3, height, width)`."""
+        num_frames = depth.shape[2]
         flat, factor = self.unfolded(depth), spatial_factor(self.vae) / self.unet.config.depth_patch_size
 
         def painted(*given: Tensor) -> Tensor:
@@ -290,8 +296,11 @@ class DenoisingPipeline(DiffusionPipeline):
         if factor != 1:
             flat = interpolate(flat, scale_factor=factor, mode="bilinear")
         rows, columns = (side // 2 for side in flat.shape[2:])
-        parts = (views.cameras.heading, views.cameras.floor(rows, columns), views.sun)
-        return by_frames(painted, 1, flat, embeds, *(part.flatten(0, 1) for part in parts))
+        seen = (views.cameras.heading, views.cameras.floor(rows, columns), views.sun)
+        parts = (flat, embeds.repeat_interleave(num_frames, dim=0), *(part.flatten(0, 1) for part in seen))
+        size = min(num_frames, self.thrift.decoded_frames, max(1, _PIXELS_TOGETHER // flat[0].numel()))
+        samples = zip(*(part.split(num_frames) for part in parts), strict=True)
+        return torch.stack([by_frames(painted, size, *sample) for sample in samples])
 
     def _encoded(self, painted: Tensor, frames: int) -> Tensor:
         """Latents `(batch, channels, frames, height, width)` of sketches in a row, some at a time."""
@@ -341,7 +350,8 @@ class DenoisingPipeline(DiffusionPipeline):
             plans, depths: what they were made for; a refiner, where the plans ask for it, looks at the depth.
             frames: which frames of the video they are; without it, the first.
             sketches: what they began with, from `sketches`. Where they led nearly to the end and the plans
-                ask for it, frames take their detail from there in place of a refiner.
+                ask for it, frames take their detail from there in place of a refiner; where they led to the
+                very end, frames are the sketches, and nothing is decoded.
 
         Raises:
             InputError: frames are to take their detail from sketches, and there are none.
@@ -350,11 +360,14 @@ class DenoisingPipeline(DiffusionPipeline):
         is_detailed = plans[0].refine and plans[0].is_led
         if is_detailed and sketches is None:
             raise InputError("sketches", "those of `sketches(...)`, for the frames' detail", "none")
-        pictures = decode(self.vae, latents.to(self.vae.dtype), self.thrift.decoded_frames)
-        if is_detailed and sketches is not None:
-            pictures = self._detailed(pictures, sketches.of(frames))
-        elif plans[0].refine and self.refiner is not None:
-            pictures = self._refined(self.refiner, pictures, plans, depths, frames)
+        if plans[0].is_sketch and sketches is not None:
+            pictures = rearrange(as_pictures(sketches.of(frames)), "(b f) c h w -> b c f h w", f=len(frames))
+        else:
+            pictures = decode(self.vae, latents.to(self.vae.dtype), self.thrift.decoded_frames)
+            if is_detailed and sketches is not None:
+                pictures = self._detailed(pictures, sketches.of(frames))
+            elif plans[0].refine and self.refiner is not None:
+                pictures = self._refined(self.refiner, pictures, plans, depths, frames)
         pictures = pictures[..., : framing.height, : framing.width].transpose(1, 2)
         return pictures.float().div_(2).add_(0.5).clamp_(0, 1)  # in place: they are nobody else's
 

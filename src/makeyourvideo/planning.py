@@ -80,6 +80,11 @@ class Plan:
         return self.sketch_share >= LED
 
     @property
+    def is_sketch(self) -> bool:
+        """Whether frames are the sketch's: the network is never asked, and detail is the sketch's anyway."""
+        return self.refine and self.is_led and not self.branch_evaluations
+
+    @property
     def as_decoded(self) -> "Plan":
         """The same as far as networks decode: none of them refines what takes its detail from the sketch."""
         return replace(self, refine=self.refine and not self.is_led)

@@ -32,28 +32,48 @@ class Views:
         return Views(self.cameras.at(frames), self.sun[:, frames])
 
 
+PAINTED_TOGETHER = 4
+"""Frames that are painted at once: one alone keeps several threads busy for less of the time."""
+
+
 class Sketches:
     """What the denoising of a batch begins with, painted when it is asked for.
 
-    Each frame is painted by itself, so it is the same to the bit whatever others are asked for. What was
-    asked for last is kept: a window is decoded once it is made, and the next one sees some of its frames.
+    Frames are painted in the same groups whatever others are asked for, so they are the same to the bit. What
+    was asked for last is kept: a window is decoded once it is made, and the next one sees some of its frames.
 
     Args:
-        paint: a frame, to bytes `(batch, 3, height, width)`.
+        paint: frames in a row, to bytes `(batch, frames, 3, height, width)`.
+        num_frames: of the whole videos.
     """
 
-    def __init__(self, paint: Callable[[int], Tensor]) -> None:
+    def __init__(self, paint: Callable[[range], Tensor], num_frames: int) -> None:
         self._paint = paint
-        self._kept: dict[int, Tensor] = {}
+        self._groups = [
+            range(start, min(start + PAINTED_TOGETHER, num_frames))
+            for start in range(0, num_frames, PAINTED_TOGETHER)
+        ]
+        self._kept: dict[range, Tensor] = {}
+
+    def spanned(self, frames: range) -> range:
+        """All frames that are painted with some: whose depth it takes."""
+        asked = self._asked(frames)
+        return range(asked[0].start, asked[-1].stop)
 
     def of(self, frames: range) -> Tensor:
         """Bytes of some frames, in a row: `(batch * frames, 3, height, width)`."""
-        if not self._kept.keys() >= set(frames):
-            self._kept = {frame: self._kept[frame] for frame in frames if frame in self._kept}
-            for frame in frames:
-                if frame not in self._kept:
-                    self._kept[frame] = self._paint(frame)
-        return torch.stack([self._kept[frame] for frame in frames], dim=1).flatten(0, 1)
+        asked = self._asked(frames)
+        if not self._kept.keys() >= set(asked):
+            self._kept = {group: self._kept[group] for group in asked if group in self._kept}
+            for group in asked:
+                if group not in self._kept:
+                    self._kept[group] = self._paint(group)
+        painted = torch.cat([self._kept[group] for group in asked], dim=1)
+        first = asked[0].start
+        return painted[:, frames.start - first : frames.stop - first].flatten(0, 1)
+
+    def _asked(self, frames: range) -> list[range]:
+        return self._groups[frames.start // PAINTED_TOGETHER : (frames.stop - 1) // PAINTED_TOGETHER + 1]
 
 
 def as_pictures(painted: Tensor) -> Tensor:

@@ -25,6 +25,7 @@ from makeyourvideo.models import spatial, temporal
 from makeyourvideo.models.refiner import Refiner
 from makeyourvideo.models.sketcher import Sketcher
 from makeyourvideo.run import seen_depth
+from makeyourvideo.sketches import PAINTED_TOGETHER
 
 MEASURED_FRAMES = 32
 """Layers take time in proportion to their frames, so no more than these are measured."""
@@ -137,12 +138,12 @@ def _computing(job: Job) -> float:
         pipe.decode_latents(decoded, [plan.as_decoded], [job.depth])
     passes = sum(seen) / frames
     evaluations = plan.branch_evaluations / max(*plan.branches, 1) / len(seen) * passes
-    decodings = plan.num_frames / decoded.shape[2]
+    decodings = 0 if plan.is_sketch else plan.num_frames / decoded.shape[2]
     shapes = len(set(seen))
     parts = (
         (text, 1, 1),
         (camera, plan.num_frames / frames, 1),
-        (sketch, plan.num_frames, 1),  # without contents one frame stands for all
+        (sketch, plan.num_frames / min(plan.num_frames, PAINTED_TOGETHER), 1),  # some stand for all
         (begun, passes, 1),
         (unet, evaluations, shapes),
         (pictures, decodings, 1),

@@ -15,19 +15,23 @@ from makeyourvideo.memory import Thrift
 from makeyourvideo.models.relief import RELIEF, relief
 from makeyourvideo.models.rigid import agreed
 from makeyourvideo.models.segments import Segments, segmented
-from makeyourvideo.models.sketcher import Covering, Sharpening, Sketcher, luminance, upright
+from makeyourvideo.models.sketcher import KINDS, Covering, Sharpening, Sketcher, luminance, upright
 from makeyourvideo.pipeline_output import to_uint8
 from makeyourvideo.sampling import WindowDone, draw_key
 from makeyourvideo.settings import Options
-from makeyourvideo.sketches import with_detail
+from makeyourvideo.sketches import Sketches, with_detail
 from makeyourvideo.structure.depth import Normalization, Units
+from makeyourvideo.structure.depth_file import DepthFile
 from tiny_model import moving_disc
 
 
 @pytest.fixture
 def sketcher() -> Sketcher:
+    """To which every place may be of the floor or not."""
     torch.manual_seed(0)
-    return Sketcher(channels=16, context_channels=24).eval()
+    sketcher = Sketcher(channels=16, context_channels=24).eval()
+    torch.nn.init.constant_(sketcher.kinds.bias[:1].detach(), math.log(KINDS))
+    return sketcher
 
 
 def nothing(side: int) -> Segments:
@@ -110,6 +114,19 @@ def test_patterns_lie_where_the_points_say(sketcher: Sketcher) -> None:
         changed = (sketcher.picture(seen, likely, found, *moved, lit, segments) != picture).any(dim=1)
         assert changed[:, :8, :8].all()
         assert not changed[:, 10:, 10:].any()
+
+
+@torch.no_grad()
+def test_nothing_is_computed_where_nothing_is_covered() -> None:
+    covering = Covering(8, dimensions=3, patterns=4, width=32)
+    asked, points, share = torch.randn(2, 4, 6, 8), torch.randn(2, 3, 6, 8), torch.rand(2, 1, 6, 8)
+    share[:, :, :, :5] = 0
+    whole = covering(asked, points) * share
+    points[:, :, :, :5] = torch.nan
+    torch.testing.assert_close(covering.in_part(asked, points, share), whole)
+    assert not covering.in_part(asked, points, torch.zeros_like(share)).any()
+    half = covering.bfloat16().in_part(asked.bfloat16(), points, share)
+    torch.testing.assert_close(half, whole, atol=0.1, rtol=0.1, check_dtype=False)
 
 
 @torch.no_grad()
@@ -288,9 +305,14 @@ def test_sketches_are_the_same_bytes_whichever_frames_are_asked_for(
     assert torch.equal(generator.get_state(), before)
     assert whole is not None
     assert parts is not None
+    together: list[int] = []
+    hook = pipe.sketcher.register_forward_hook(lambda _, given, __: together.append(len(given[0])))
     painted = whole.of(range(4))
+    hook.remove()
+    assert together == [4]  # small frames are painted a few at a time
     assert painted.dtype == torch.uint8
     assert torch.equal(torch.cat([parts.of(range(3, 4)), parts.of(range(1, 3))]), painted[[3, 1, 2]])
+    assert parts.spanned(range(1, 3)) == range(4)
     monkeypatch.setattr(pipe.sketcher, "forward", None)  # what was painted last is not painted again
     assert torch.equal(whole.of(range(1, 4)), painted[1:])
     bare = pipe.plan("a ball", depth, "", Options(sketch_share=0.0))
@@ -394,6 +416,23 @@ def test_windows_are_sketched_as_parts_of_the_whole(pipe: MakeYourVideoPipeline,
     torch.testing.assert_close(torch.cat(parts, dim=2), last.latents, atol=1e-4, rtol=1e-3)
 
 
+def test_windows_unpack_depth_forwards(
+    pipe: MakeYourVideoPipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    DepthVideo.from_inverse_depth(moving_disc(60, 32, 32)).save(tmp_path / "depth.npz")
+    depth, begun = DepthFile(tmp_path / "depth.npz"), []
+    monkeypatch.setattr(depth, "_rewind", lambda: begun.append(1) or DepthFile._rewind(depth))
+    options = Options(sketch_share=1.0, num_frames=60, stream=True, window=6, lookahead=1)
+    plan = pipe.plan("a ball", depth, "", options)
+    sketches = pipe.sketches([plan], [depth], [torch.Generator().manual_seed(0)])
+    for event in pipe.stream(plan, depth, torch.Generator().manual_seed(0), sketches=sketches):
+        if isinstance(event, WindowDone):
+            made = range(event.window.start, event.window.stop)
+            pipe.decode_latents(event.latents, [plan], [depth], made, sketches)
+    assert len(plan.windows) > 6
+    assert len(begun) <= 4  # for the first window, for the cameras, for the first frames again
+
+
 def test_there_is_none_where_the_depth_is_not_followed(
     pipe: MakeYourVideoPipeline, depth: DepthVideo
 ) -> None:
@@ -483,6 +522,40 @@ def test_detail_is_the_frames_own_where_the_sketch_led_to_them(
     plan = pipe.plan("a ball", depth, "", Options(sketch_share=0.8, refine=True))
     assert plan.refine
     assert plan.notes == ()
+
+
+def test_sketches_are_painted_in_groups_and_only_once() -> None:
+    painted: list[range] = []
+
+    def paint(frames: range) -> torch.Tensor:
+        painted.append(frames)
+        return torch.tensor([list(frames)] * 2)[..., None, None, None]
+
+    sketches = Sketches(paint, 11)
+    for frames in (range(11), range(3, 6), range(7, 11), range(10, 11), range(2, 9)):
+        assert sketches.of(frames).flatten().tolist() == [*frames] * 2
+    assert painted == [range(4), range(4, 8), range(8, 11)]
+    sketches.of(range(8, 9)), sketches.of(range(11))
+    assert painted[3:] == []  # what is asked for was kept
+    later = Sketches(paint, 11)
+    later.of(range(5))
+    later.of(range(6, 10))
+    assert painted[3:] == [range(4), range(4, 8), range(8, 11)]
+    later.of(range(3))
+    assert painted[6:] == [range(4)]
+    assert later.spanned(range(5, 10)) == range(4, 11)
+
+
+def test_frames_that_the_network_has_no_part_in_are_the_sketch(
+    pipe: MakeYourVideoPipeline, depth: DepthVideo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = pipe.plan("a ball", depth, "", Options(sketch_share=1.0))
+    sketches = pipe.sketches([plan], [depth], [torch.Generator().manual_seed(0)])
+    assert sketches is not None
+    monkeypatch.setattr(pipe.vae, "decode", None)
+    frames = pipe.decode_latents(torch.randn(1, 4, 2, 4, 4), [plan], [depth], range(1, 3), sketches)
+    painted = sketches.of(range(1, 3)).permute(0, 2, 3, 1).numpy()
+    assert np.array_equal(to_uint8(frames)[0], painted)
 
 
 def test_a_draft_takes_its_detail_from_the_sketch_and_asks_no_refiner(

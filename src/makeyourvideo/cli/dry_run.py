@@ -81,6 +81,8 @@ def _sketch(job: Job) -> str:
 
 
 def _refiner(job: Job) -> str:
+    if job.plan.is_sketch:
+        return "left out: the frames are the sketch"
     if job.plan.refine and job.plan.is_led:
         return "left out: the sketch sharpens the frames"
     if job.skeleton.refiner is None:

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from makeyourvideo.models.mixing import in_full
@@ -44,16 +45,16 @@ class Segments(NamedTuple):
                 and for all else what is.
         """
         with in_full(values.device):
-            whole, each = torch.cat(self, dim=1), values.float()
+            whole, each = torch.cat(self, dim=1), rearrange(values.float(), "b c h w -> b (h w) c")
             thing, floor = 1 - floorlike.float(), floorlike.float()
             likely = torch.cat([thing.expand_as(self.objects), floor, thing], dim=1)
             weights = (whole * (likely.clamp(0, 1).square() + _LITTLE)).flatten(2)
             weights = weights / weights.sum(dim=2, keepdim=True).clamp(min=_LITTLE)
-            means = weights @ each.flatten(2).mT
             # what is nearly too small to be looked at is given nearly what it has
             whole = whole * (whole.mean(dim=(2, 3), keepdim=True) / _SMALLEST - 1).clamp(0, 1)
-            known = torch.einsum("bkhw,bkc->bchw", whole, means)
-            return (known + (1 - whole.sum(dim=1, keepdim=True)) * each).to(values.dtype)
+            whole = rearrange(whole, "b k h w -> b (h w) k")
+            evened = torch.baddbmm((1 - whole.sum(dim=2, keepdim=True)) * each, whole, weights @ each)
+            return rearrange(evened, "b (h w) c -> b c h w", h=values.shape[2]).to(values.dtype)
 
 
 def segmented(depth: Tensor) -> Segments:

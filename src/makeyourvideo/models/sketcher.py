@@ -6,6 +6,7 @@ cube. The sketcher sees no noise. What it paints is what the denoising begins wi
 makes anew in every frame stay put where they are a matter of where on its object a point lies.
 """
 
+from collections.abc import Iterable
 from itertools import product
 
 import torch
@@ -13,10 +14,10 @@ from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from einops import rearrange
 from torch import Tensor, nn
-from torch.nn.functional import gelu, interpolate, linear, normalize, pad, pixel_shuffle
+from torch.nn.functional import gelu, interpolate, normalize, pad, pixel_shuffle
 
 from makeyourvideo.models.camera import turned
-from makeyourvideo.models.dense import Linear
+from makeyourvideo.models.dense import Linear, project
 from makeyourvideo.models.mixing import Mixing, in_full, slopes
 from makeyourvideo.models.relief import RELIEF, relief
 from makeyourvideo.models.rigid import agreed
@@ -49,6 +50,9 @@ _GRAYS = (-0.5, 1.0)
 _GAMMA = 2.2
 _BLACK = 0.01
 """The least share of white that a colour is taken for, whose brightness is asked for."""
+
+_SURE = 0.05
+"""Where floors are less likely than so there is none, and nothing else where they are likely by as much."""
 
 KINDS = 64
 """How many kinds of surface are told apart, at most: first the floor, then shapes of objects, the sky."""
@@ -207,13 +211,22 @@ class Covering(nn.Module):
         There may be as much of each everywhere, `b p 1 1`. The albedo is in [-1, 1] or a little beyond.
         """
         height, width = points.shape[2:]
-        rows = (_rows(part.expand(-1, -1, height, width)).split(_POINTS) for part in (asked, points))
-        covered = torch.cat([self._covered(*part) for part in zip(*rows, strict=True)])
+        parts = (_rows(part.expand(-1, -1, height, width)).split(_POINTS) for part in (asked, points))
+        covered = torch.cat([self._covered(*part) for part in zip(*parts, strict=True)])
         return rearrange(covered, "(b h w) c -> b c h w", h=height, w=width)
+
+    def in_part(self, asked: Tensor, points: Tensor, share: Tensor) -> Tensor:
+        """The same times the `share` of it, `b 1 h w`; where that is 0 nothing is computed."""
+        asked, points, shares = (_rows(part) for part in (asked, points, share))
+        chosen = _chosen(shares[:, 0])
+        parts = [self._covered(asked[some], points[some]) * shares[some] for some in chosen.split(_POINTS)]
+        covered = torch.cat(parts)
+        whole = covered.new_zeros(len(shares), 3).index_copy(0, chosen, covered)
+        return rearrange(whole, "(b h w) c -> b c h w", h=share.shape[2], w=share.shape[3])
 
     def _covered(self, asked: Tensor, points: Tensor) -> Tensor:
         """The same for `n p` and `n d`, to `n 3`."""
-        patterns, *others = (_waved(waves, points).to(asked.dtype) for waves in self.waves)
+        patterns, *others = _waved(self.waves, points).to(asked.dtype).chunk(_FACTORS, dim=1)
         for mix, factor in zip(self.mix, others, strict=True):
             patterns = _each(mix, patterns) * factor
         for bend in (self.edges, self.patterns):
@@ -225,21 +238,29 @@ def _rows(pictures: Tensor) -> Tensor:
     return rearrange(pictures, "b c h w -> (b h w) c")
 
 
+def _chosen(shares: Tensor) -> Tensor:
+    """Which are not 0; on a device that holds no numbers half of them, as floor and things go."""
+    if shares.is_meta:
+        return torch.arange(len(shares) // 2, device=shares.device)
+    return shares.nonzero()[:, 0]
+
+
 def _each(layer: nn.Module, rows: Tensor) -> Tensor:
     """A convolution of one pixel, for pixels in rows."""
     weight, bias = layer.parameters()
-    return linear(rows, weight.flatten(1), bias)
+    return project(rows, weight.flatten(1), bias)
 
 
 def _doubled(part: Tensor) -> Tensor:
     return interpolate(part, scale_factor=2, mode="bilinear")
 
 
-def _waved(waves: nn.Module, points: Tensor) -> Tensor:
+def _waved(waves: Iterable[nn.Module], points: Tensor) -> Tensor:
     """Sines over points, in their precision: far points are many waves off, which half precision loses."""
-    weight, bias = (part.to(points.dtype) * _PACE for part in waves.parameters())
+    parts = zip(*(factor.parameters() for factor in waves), strict=True)
+    weight, bias = (torch.cat(part).to(points.dtype) * _PACE for part in parts)
     with in_full(points.device):
-        return torch.sin(linear(points, weight.flatten(1), bias))
+        return torch.sin(project(points, weight.flatten(1), bias))
 
 
 class Sketcher(ModelMixin, ConfigMixin):
@@ -381,16 +402,18 @@ class Sketcher(ModelMixin, ConfigMixin):
         """
         pixels, halves, quarters, eighths = seen
         halves = torch.cat([halves, lit.to(halves.dtype)], dim=1)
-        others = (self.gray(found), kinds[:, :1], self.cover.asking(found), self.pave.asking(found))
+        others = [self.gray(found), kinds[:, :1], self.cover.asking(found), self.pave.asking(found)]
+        widths, asked = [part.shape[1] for part in others], torch.cat(others, dim=1)
         hidden = torch.cat([found, eighths], dim=1)
         for paint, part in zip(self.paint, (quarters, halves), strict=True):
-            hidden, *others = paint(hidden, part, *others)
+            hidden, asked = paint(hidden, part, asked)
         hidden = self.shade(gelu(hidden))
-        light, points, *others = self.sharpen(pixels, self.light(hidden), points, *others)
-        widths = [part.shape[1] for part in others]
-        evened = segments.evened(torch.cat(others, dim=1), floorlike=others[1])
+        light, points, asked = self.sharpen(pixels, self.light(hidden), points, asked)
+        evened = segments.evened(asked, floorlike=asked[:, 1:2])
         gray, paved, covers, paves = evened.split(widths, dim=1)
-        covered = (1 - paved) * self.cover(covers, points) + paved * self.pave(paves, _doubled(floor))
+        paved = ((paved - _SURE) / (1 - 2 * _SURE)).clamp(0, 1)
+        covered = self.cover.in_part(covers, points, 1 - paved)
+        covered = covered + self.pave.in_part(paves, _doubled(floor), paved)
         # from as vivid as a cartoon to as gray as a pencil
         covered = covered + gray.clamp(*_GRAYS) * (luminance(covered) - covered)
         return pixel_shuffle(self.colors(hidden), 2) + light * (covered + 1) - 1  # -1 is black: no light
