@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, gelu, linear
+from torch.nn.functional import conv2d, gelu
 
 MKL_IS_FAST = torch.backends.cpu.get_cpu_capability() == "AVX2"
 """Whether products in MKL are as fast as in oneDNN: wider instructions it uses of one maker's alone."""
@@ -25,28 +25,22 @@ def channels_first(hidden: Tensor) -> Tensor:
     return hidden.permute(0, 3, 1, 2)
 
 
-def project(tokens: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """`torch.nn.functional.linear`; on a CPU in float32 as a convolution of one pixel, where that is faster.
+class Linear(nn.Linear):
+    """`nn.Linear` that on a CPU in float32 runs as a convolution of one pixel, where that is the faster way.
 
     Convolutions go to oneDNN, products of matrices to MKL, which on other makers' processors leaves the
     widest instructions out: there this is twice as fast, elsewhere as fast, but for long sums.
     """
-    leaving, entering = weight.shape
-    is_single = tokens.device.type == "cpu" and tokens.dtype == torch.float32
-    is_long = MKL_IS_FAST and entering >= _LONG
-    if not is_single or is_long or tokens.numel() == 0 or torch.is_autocast_enabled("cpu"):
-        return linear(tokens, weight, bias)
-    rows = tokens.reshape(1, -1, 1, entering).permute(0, 3, 1, 2)  # channels last, nothing moves
-    product = conv2d(rows, weight[:, :, None, None], bias)
-    return product.permute(0, 2, 3, 1).reshape(*tokens.shape[:-1], leaving)
-
-
-class Linear(nn.Linear):
-    """`nn.Linear` by `project`."""
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Map `... in_features` to `... out_features`."""
-        return project(tokens, self.weight, self.bias)
+        is_single = tokens.device.type == "cpu" and tokens.dtype == torch.float32
+        is_long = MKL_IS_FAST and self.in_features >= _LONG
+        if not is_single or is_long or torch.is_autocast_enabled("cpu"):
+            return super().forward(tokens)
+        rows = tokens.reshape(1, -1, 1, self.in_features).permute(0, 3, 1, 2)  # channels last, nothing moves
+        product = conv2d(rows, self.weight[:, :, None, None], self.bias)
+        return product.permute(0, 2, 3, 1).reshape(*tokens.shape[:-1], self.out_features)
 
 
 class GatedProjection(nn.Module):

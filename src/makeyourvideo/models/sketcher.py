@@ -14,10 +14,10 @@ from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from einops import rearrange
 from torch import Tensor, nn
-from torch.nn.functional import gelu, interpolate, normalize, pad, pixel_shuffle
+from torch.nn.functional import gelu, interpolate, linear, normalize, pad, pixel_shuffle
 
 from makeyourvideo.models.camera import turned
-from makeyourvideo.models.dense import Linear, project
+from makeyourvideo.models.dense import Linear
 from makeyourvideo.models.mixing import Mixing, in_full, slopes
 from makeyourvideo.models.relief import RELIEF, relief
 from makeyourvideo.models.rigid import agreed
@@ -246,9 +246,9 @@ def _chosen(shares: Tensor) -> Tensor:
 
 
 def _each(layer: nn.Module, rows: Tensor) -> Tensor:
-    """A convolution of one pixel, for pixels in rows."""
+    """A convolution of one pixel, for rows of pixels: of how many differs, and oneDNN keeps code for each."""
     weight, bias = layer.parameters()
-    return project(rows, weight.flatten(1), bias)
+    return linear(rows, weight.flatten(1), bias)
 
 
 def _doubled(part: Tensor) -> Tensor:
@@ -260,7 +260,7 @@ def _waved(waves: Iterable[nn.Module], points: Tensor) -> Tensor:
     parts = zip(*(factor.parameters() for factor in waves), strict=True)
     weight, bias = (torch.cat(part).to(points.dtype) * _PACE for part in parts)
     with in_full(points.device):
-        return torch.sin(project(points, weight.flatten(1), bias))
+        return torch.sin(linear(points, weight.flatten(1), bias))
 
 
 class Sketcher(ModelMixin, ConfigMixin):
