@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from makeyourvideo.models.camera import CameraEstimator, Cameras, _summed, turned
+from makeyourvideo.models.camera import CameraEstimator, Cameras, _summed, _turned_back, turned
 from makeyourvideo.pipeline import BUNDLED_MODEL
 from makeyourvideo.structure.depth import DepthVideo
 from makeyourvideo.training.camera import cameras_of
@@ -165,11 +165,39 @@ def test_equations_of_frames_around_are_added_up_as_far_as_there_are_any() -> No
 
 @torch.no_grad()
 def test_after_the_last_frame_the_camera_does_not_stand(estimator: CameraEstimator) -> None:
-    seen = {}
-    estimator.answered = lambda *parts: seen.update(equations=parts[2])  # type: ignore[method-assign, assignment]
+    seen: list[Tensor] = []
+    answered = estimator.answered
+
+    def noted(known: Tensor, told: Tensor, equations: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        seen.append(equations)
+        return answered(known, told, equations)
+
+    estimator.answered = noted  # type: ignore[method-assign]
     estimator(torch.rand(1, 4, 64, 64))
-    assert seen["equations"][:, -1].abs().sum() == 0
-    assert seen["equations"][:, :-1].abs().sum(dim=(0, 2, 3, 4)).min() > 0
+    assert len(seen) == 2  # there and back
+    for equations in seen:
+        assert equations[:, -1].abs().sum() == 0
+        assert equations[:, :-1].abs().sum(dim=(0, 2, 3, 4)).min() > 0
+
+
+@torch.no_grad()
+def test_a_clip_seen_backwards_is_the_same_clip(estimator: CameraEstimator) -> None:
+    depth = torch.rand(2, 5, 64, 64)
+    there, back = estimator(depth), estimator(depth.flip(1)).mapped(lambda value: value.flip(1))
+    begun = back.heading[:, :1]
+    torch.testing.assert_close(back.heading - begun, there.heading, atol=1e-4, rtol=1e-3)
+    steps = turned(back.place.diff(dim=1), -begun)
+    torch.testing.assert_close(steps, there.place.diff(dim=1), atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(back.height, there.height)
+
+
+def test_moves_told_backwards_lead_back() -> None:
+    standing, moves = torch.full((2, 6), 1.0), 0.3 * torch.randn(2, 6, 3)
+    told = (standing, standing, standing, moves)
+    there, back = Cameras.moved(*told), Cameras.moved(*_turned_back(told))
+    torch.testing.assert_close(_turned_back(_turned_back(told))[3][:, :-1], moves[:, :-1])
+    steps = turned(back.place.flip(1).diff(dim=1), -back.heading[:, -1:])
+    torch.testing.assert_close(steps, there.place.diff(dim=1))
 
 
 @torch.no_grad()

@@ -43,6 +43,9 @@ _NEAREST = 0.1
 _STEEPEST = 0.02
 """The least fall of a ray to the floor, a unit ahead; what is nearer the horizon is as far."""
 
+_Answers = tuple[Tensor, Tensor, Tensor, Tensor]
+"""Focal lengths, pitches and heights, `(batch, frames)`, and moves to the next, `(batch, frames, 3)`."""
+
 
 @dataclass(frozen=True)
 class Cameras:
@@ -156,7 +159,8 @@ class CameraEstimator(ModelMixin, ConfigMixin):
     Where everything stands still, geometry tells a move exactly; but objects move, too. So several moves are
     solved for, each by what another part of the picture shows, which is learnt; and each once for two frames
     alone and once for all those around, for cameras that go on as they do. Then the clip is followed, to say
-    which of them is the camera's: one, none or some of each.
+    which of them is the camera's: one, none or some of each. It is looked at forwards and backwards: the mean
+    of both answers is less off than either.
 
     Args:
         channels: width of what is seen of a place; divisible by 4.
@@ -190,17 +194,31 @@ class CameraEstimator(ModelMixin, ConfigMixin):
 
     def cameras(self, depths: Iterable[Tensor]) -> Cameras:
         """The same of clips that come in parts, of which no two are held at once."""
-        seen, last = [], None
+        forward, backward, last = [], [], None
         for part in depths:
             small = _shrunk(part.float())
-            small = small if last is None else torch.cat([last, small], dim=1)
+            if last is None:
+                backward.append(self._still(small[:, :1]))
+            else:
+                small = torch.cat([last, small], dim=1)
             if small.shape[1] > 1:
-                seen.append(self.seen(small))
+                forward.append(self.seen(small))
+                backward.append(self.seen(small.flip(1)))
             last = small[:, -1:]
         assert last is not None
-        known, told, equations = self.seen(last.expand(-1, 2, -1, -1))
-        seen.append((known, told, 0 * equations))  # nothing follows the last frame, which says nothing of it
-        return self.answered(*(torch.cat(parts, dim=1) for parts in zip(*seen, strict=True)))
+        forward.append(self._still(last))
+        there, back = (
+            self.answered(*(torch.cat(parts, dim=1) for parts in zip(*seen, strict=True)))
+            for seen in (forward, backward[::-1])
+        )
+        return Cameras.moved(
+            *((one + other) / 2 for one, other in zip(there, _turned_back(back), strict=True))
+        )
+
+    def _still(self, frame: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What is `seen` of a last frame, `b 1 y x`: nothing follows that would say how the camera moves."""
+        known, told, equations = self.seen(frame.expand(-1, 2, -1, -1))
+        return known, told, 0 * equations
 
     def seen(self, depth: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Look at frames, `b f y x` of the size that is looked at, but the last, and at those that follow.
@@ -236,8 +254,8 @@ class CameraEstimator(ModelMixin, ConfigMixin):
         )
         return known, torch.cat([floor, guessed], dim=-1), equations
 
-    def answered(self, known: Tensor, told: Tensor, equations: Tensor) -> Cameras:
-        """What is `seen` of each frame to cameras; the lens is the same all along."""
+    def answered(self, known: Tensor, told: Tensor, equations: Tensor) -> _Answers:
+        """What is `seen` of each frame to what `Cameras.moved` takes; the lens is the same all along."""
         floor, guessed = told[..., :3], told[..., 3:].unflatten(-1, (-1, len(_GUESS_SCALES)))
         around = _summed(equations)
         going_on = torch.cat([solve(around[..., :4], around[..., 4]), surely(around[..., :4])], dim=-1)
@@ -255,7 +273,16 @@ class CameraEstimator(ModelMixin, ConfigMixin):
         rise = scale.log().mean(dim=1, keepdim=True) - scale.log()
         height = height * torch.where(line.found, rise, 0).clamp(-_RISE, _RISE).exp()
         moves = torch.cat([moves[..., :1], moves[..., 1:] * height[..., None]], dim=-1)
-        return Cameras.moved(focal.expand_as(height), pitch, height, moves)
+        return focal.expand_as(height), pitch, height, moves
+
+
+def _turned_back(answers: _Answers) -> _Answers:
+    """Answers about a clip that was seen backwards, for the clip as it is: its last move leads nowhere."""
+    *standing, moves = (part.flip(1) for part in answers)
+    turns, steps = moves[:, 1:, :1], moves[:, 1:, 1:]
+    there = torch.cat([-turns, -turned(steps, -turns[..., 0])], dim=-1)
+    focal, pitch, height = standing
+    return focal, pitch, height, torch.cat([there, moves[:, :1]], dim=1)
 
 
 def _summed(equations: Tensor) -> Tensor:

@@ -103,12 +103,12 @@ def floor_line(depth: Tensor) -> FloorLine:
 
 
 class Parallax(NamedTuple):
-    """What each pixel says of a camera's move to the next frame: `by_moves @ move = change`.
+    """What each pixel says of a camera's move to the next frame: `move @ by_moves = change`.
 
     Of what stands still all pixels say the same, and so do those of what rises or falls.
 
     Attributes:
-        by_moves: how depth changes, `(n, pixels, 4)`, by a turn of the camera to the right in radians, by its
+        by_moves: how depth changes, `(n, 4, pixels)`, by a turn of the camera to the right in radians, by its
             steps to the right and ahead, and by a fall of what is seen, those in heights of the camera.
         change: of depth, beside what the floor's line explains, `(n, pixels)`.
         weight: `(n, pixels)`; next to nothing at edges and on the floor.
@@ -120,12 +120,12 @@ class Parallax(NamedTuple):
 
     def normal_equations(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         """Normal equations `(n, 4, 4)` and `(n, 4)` with each pixel's `weight`, `(n, pixels)`."""
-        weighted = self.by_moves * weight[..., None]
-        return weighted.mT @ self.by_moves, (weighted.mT @ self.change[..., None])[..., 0]
+        weighted = self.by_moves * weight[:, None]
+        return weighted @ self.by_moves.mT, (weighted @ self.change[..., None])[..., 0]
 
     def error(self, move: Tensor) -> Tensor:
         """What a move, `(n, 4)`, leaves of the change, `(n, pixels)`."""
-        return self.change - (self.by_moves @ move[..., None])[..., 0]
+        return self.change - (move[:, None] @ self.by_moves)[:, 0]
 
     def reweighted(self, move: Tensor) -> Tensor:
         """Improve a move, `(n, 4)`, with the pixels that agree with it (Geman & McClure 1985)."""
@@ -203,8 +203,8 @@ def parallax(depth: Tensor, line: FloorLine) -> Parallax:
     jump = torch.maximum(*(max_pool2d(one, 3, 1, 1) + max_pool2d(-one, 3, 1, 1) for one in (depth, after)))
     weight = 1 / (1 + (jump[:, 0] / _EDGE) ** 4) * (1 - 1 / (1 + (above / _ABOVE).square()))
     change = (after - depth)[:, 0] - explained
-    by_moves = torch.stack([turn, aside, onward, fallen], dim=-1)
-    return Parallax(by_moves.flatten(1, 2), change.flatten(1), weight.flatten(1))
+    by_moves = torch.stack([turn, aside, onward, fallen], dim=1)
+    return Parallax(by_moves.flatten(2), change.flatten(1), weight.flatten(1))
 
 
 def up_and_right(rows: int, columns: int, device: torch.device) -> tuple[Tensor, Tensor]:
