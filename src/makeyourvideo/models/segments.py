@@ -13,7 +13,7 @@ _OBJECTS = 8
 """How many objects of a picture are looked at, the largest first."""
 _SMALLEST = 0.006
 """The least share of a picture that an object covers."""
-_ABOVE = (0.01, 0.02)
+_ABOVE = (0.002, 0.005)
 """How much nearer than the floor an object is: in depth, and as a share of it."""
 _STEP = 0.08
 """By which share of their depth neighbouring pixels of one object may differ."""
