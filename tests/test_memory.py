@@ -24,7 +24,6 @@ from makeyourvideo.replay import check_same
 from makeyourvideo.run import Finished, Resumed, run
 from makeyourvideo.sampling import SamplingStep
 from makeyourvideo.settings import Settings, parse_settings
-from makeyourvideo.sketches import PAINTED_TOGETHER
 from makeyourvideo.timing import Layers
 from tiny_model import moving_disc
 
@@ -308,8 +307,8 @@ def test_a_few_frames_are_sketched_without_contents_and_count_for_all(
     job, sketched = prepare(settings.model_copy(update={"sketch_share": 0.5})), []
     assert job.skeleton.sketcher is not None
     job.skeleton.sketcher.register_forward_hook(lambda _, given, __: sketched.append(len(given[0])))
-    assert timing._computing(job) == job.plan.num_frames
-    assert sketched == [1] * PAINTED_TOGETHER  # large frames, one by one
+    assert timing._computing(job) == job.plan.num_frames / 2
+    assert sketched == [4]  # large frames, two at a time between two others
 
 
 def test_a_layer_really_runs() -> None:

@@ -43,7 +43,7 @@ from makeyourvideo.sampling import (
     sketched,
     window_generator,
 )
-from makeyourvideo.sketches import PAINTED_TOGETHER, Sketches, Views, as_pictures, with_detail
+from makeyourvideo.sketches import Sketches, Views, as_pictures, painted_together, with_detail
 from makeyourvideo.structure.depth import DepthClip, normalize
 
 DECODED_TOGETHER = 8
@@ -223,15 +223,25 @@ class DenoisingPipeline(DiffusionPipeline):
         views = cache(lambda: self._views(camera, plans, depths, keys))
 
         @torch.no_grad()
-        def paint(frames: range) -> Tensor:
-            depth = self._conditions(plans, depths, frames)
+        def paint(frames: range, seen: range) -> Tensor:
+            depth = self._conditions(plans, depths, seen)
             context = embeds().to(self.unet.device, self.unet.dtype)
-            return self._sketch(sketcher, depth, context, views().at(slice(frames.start, frames.stop)))
+            own = views().at(slice(seen.start, seen.stop))
+            shown = slice(frames.start - seen.start, frames.stop - seen.start)
+            return self._sketch(sketcher, plan, depth, context, own, shown)
 
+        together = self.painted_together(plan)
         if self.unet.device.type == "meta":  # frames without contents are all alike
-            first = cache(lambda: paint(range(min(plan.num_frames, PAINTED_TOGETHER))))
-            return Sketches(lambda frames: first()[:, : len(frames)].clone(), plan.num_frames)  # each is held
-        return Sketches(paint, plan.num_frames)
+            few, most = (range(min(plan.num_frames, count)) for count in (together, together + 2))
+            first = cache(lambda: paint(few, most))
+            alike = lambda frames, _: first()[:, : len(frames)].clone()  # noqa: E731  (each is held)
+            return Sketches(alike, plan.num_frames, together)
+        return Sketches(paint, plan.num_frames, together)
+
+    def painted_together(self, plan: Plan) -> int:
+        """How many frames are sketched together."""
+        rows, columns = self._latent_size(plan.framing)
+        return painted_together(rows * columns * spatial_factor(self.vae) ** 2)
 
     def _views(
         self,
@@ -285,22 +295,22 @@ class DenoisingPipeline(DiffusionPipeline):
             asked = sketched(asked, sketch, plan.sketch_share, self.scheduler.config)
         return asked
 
-    def _sketch(self, sketcher: Sketcher, depth: Tensor, embeds: Tensor, views: Views) -> Tensor:
-        """Bytes of the sketch of some frames of each sample, `(batch, frames, 3, height, width)`."""
+    def _sketch(
+        self, sketcher: Sketcher, plan: Plan, depth: Tensor, embeds: Tensor, views: Views, shown: slice
+    ) -> Tensor:
+        """Bytes of the sketch of the frames of each sample that are `shown`: `(batch, shown, 3, y, x)`."""
         num_frames = depth.shape[2]
         flat, factor = self.unfolded(depth), spatial_factor(self.vae) / self.unet.config.depth_patch_size
-
-        def painted(*given: Tensor) -> Tensor:
-            return ((sketcher(*given).float().clamp(-1, 1) + 1) * 127.5).round().byte()
 
         if factor != 1:
             flat = interpolate(flat, scale_factor=factor, mode="bilinear")
         rows, columns = (side // 2 for side in flat.shape[2:])
         seen = (views.cameras.heading, views.cameras.floor(rows, columns), views.sun)
         parts = (flat, embeds.repeat_interleave(num_frames, dim=0), *(part.flatten(0, 1) for part in seen))
-        size = min(num_frames, self.thrift.decoded_frames, max(1, _PIXELS_TOGETHER // flat[0].numel()))
+        size = min(self.thrift.decoded_frames, max(1, _PIXELS_TOGETHER // flat[0].numel()))
         samples = zip(*(part.split(num_frames) for part in parts), strict=True)
-        return torch.stack([by_frames(painted, size, *sample) for sample in samples])
+        painted = (sketcher(*sample, shown, size, plan.antialias) for sample in samples)
+        return torch.stack([((one.float().clamp(-1, 1) + 1) * 127.5).round().byte() for one in painted])
 
     def _encoded(self, painted: Tensor, frames: int) -> Tensor:
         """Latents `(batch, channels, frames, height, width)` of sketches in a row, some at a time."""

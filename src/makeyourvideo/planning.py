@@ -40,6 +40,7 @@ class Plan:
         frame_indices: which frames of the depth are used, one for each frame of the result.
         depth_normalization, depth_strength, scheduler, num_inference_steps, timestep_spacing, guidance_scale,
             guidance_interval, eta, sketch_share, refine: as in `Options`.
+        antialias: whether patterns of the sketch are averaged over a pixel where they are finer than that.
         depth_mask: strength over time and space `(num_frames, height, width)` of the depth as given, or none.
         depth_range: least and greatest inverse depth of what the network is shown of the whole clip; none
             where every frame has its own.
@@ -64,6 +65,7 @@ class Plan:
     eta: float
     sketch_share: float
     refine: bool
+    antialias: bool
     depth_range: tuple[float, float] | None
     windows: tuple[Window, ...]
     branches: tuple[int, ...]
@@ -166,16 +168,20 @@ def plan_sampling(
         0 if answered else 1 + (is_used and inside)
         for answered, inside in zip(is_answered, is_inside, strict=True)
     )
+    antialias = asked.refine is not False
     # detail from the sketch costs next to nothing: presets that are quick leave a network out, not that
     is_led = share >= LED
-    refine = options.refine is not False and (is_led or (can_refine and asked.refine is not False))
+    refine = options.refine is not False and (is_led or (can_refine and antialias))
     where = "from {:g} to {:g} of the schedule".format(*interval)
     notes = []
     if options.quality is not None:
         guidance = f"guided {where}" if 2 in branches else "not guided"
         refined = "" if refine else ", not refined"
         begun = f"sketched up to {share:g} of the schedule, " if share else ""
-        notes.append(f"{options.quality} quality: {name}, {steps} steps, {begun}{guidance}{refined}")
+        smoothed = ", patterns not smoothed" if share and not antialias else ""
+        notes.append(
+            f"{options.quality} quality: {name}, {steps} steps, {begun}{guidance}{refined}{smoothed}"
+        )
     if options.refine and not refine:
         notes.append("frames are not refined, because the model has no refiner")
     given = {"eta": takes_eta, "timestep_spacing": takes_spacing}
@@ -197,6 +203,7 @@ def plan_sampling(
         "eta": eta,
         "sketch_share": share,
         "refine": refine,
+        "antialias": antialias,
         "branches": branches,
     }
     return sampling, notes

@@ -32,8 +32,16 @@ class Views:
         return Views(self.cameras.at(frames), self.sun[:, frames])
 
 
-PAINTED_TOGETHER = 4
-"""Frames that are painted at once: one alone keeps several threads busy for less of the time."""
+PIXELS_TOGETHER = 2**17
+"""Of frames that are sketched together."""
+_TOGETHER = (2, 8)
+"""The fewest and most such frames. Those before and after them are looked at, too: few should share them."""
+
+
+def painted_together(pixels: int) -> int:
+    """How many frames of so many pixels each are sketched together."""
+    fewest, most = _TOGETHER
+    return min(most, max(fewest, PIXELS_TOGETHER // pixels))
 
 
 class Sketches:
@@ -43,22 +51,23 @@ class Sketches:
     was asked for last is kept: a window is decoded once it is made, and the next one sees some of its frames.
 
     Args:
-        paint: frames in a row, to bytes `(batch, frames, 3, height, width)`.
+        paint: some frames, and those that are seen for them, to bytes `(batch, frames, 3, height, width)`.
+            Seen are the frames before and after them, too, if there are any; all are in a row.
         num_frames: of the whole videos.
+        together: how many are painted at once.
     """
 
-    def __init__(self, paint: Callable[[range], Tensor], num_frames: int) -> None:
-        self._paint = paint
+    def __init__(self, paint: Callable[[range, range], Tensor], num_frames: int, together: int) -> None:
+        self._paint, self._num_frames, self._together = paint, num_frames, together
         self._groups = [
-            range(start, min(start + PAINTED_TOGETHER, num_frames))
-            for start in range(0, num_frames, PAINTED_TOGETHER)
+            range(start, min(start + together, num_frames)) for start in range(0, num_frames, together)
         ]
         self._kept: dict[range, Tensor] = {}
 
     def spanned(self, frames: range) -> range:
-        """All frames that are painted with some: whose depth it takes."""
+        """All frames that are painted with some, or seen for them: whose depth it takes."""
         asked = self._asked(frames)
-        return range(asked[0].start, asked[-1].stop)
+        return self._seen(range(asked[0].start, asked[-1].stop))
 
     def of(self, frames: range) -> Tensor:
         """Bytes of some frames, in a row: `(batch * frames, 3, height, width)`."""
@@ -67,13 +76,16 @@ class Sketches:
             self._kept = {group: self._kept[group] for group in asked if group in self._kept}
             for group in asked:
                 if group not in self._kept:
-                    self._kept[group] = self._paint(group)
+                    self._kept[group] = self._paint(group, self._seen(group))
         painted = torch.cat([self._kept[group] for group in asked], dim=1)
         first = asked[0].start
         return painted[:, frames.start - first : frames.stop - first].flatten(0, 1)
 
     def _asked(self, frames: range) -> list[range]:
-        return self._groups[frames.start // PAINTED_TOGETHER : (frames.stop - 1) // PAINTED_TOGETHER + 1]
+        return self._groups[frames.start // self._together : (frames.stop - 1) // self._together + 1]
+
+    def _seen(self, frames: range) -> range:
+        return range(max(0, frames.start - 1), min(self._num_frames, frames.stop + 1))
 
 
 def as_pictures(painted: Tensor) -> Tensor:

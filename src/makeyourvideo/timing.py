@@ -25,7 +25,6 @@ from makeyourvideo.models import spatial, temporal
 from makeyourvideo.models.refiner import Refiner
 from makeyourvideo.models.sketcher import Sketcher
 from makeyourvideo.run import seen_depth
-from makeyourvideo.sketches import PAINTED_TOGETHER
 
 MEASURED_FRAMES = 32
 """Layers take time in proportion to their frames, so no more than these are measured."""
@@ -143,7 +142,7 @@ def _computing(job: Job) -> float:
     parts = (
         (text, 1, 1),
         (camera, plan.num_frames / frames, 1),
-        (sketch, plan.num_frames / min(plan.num_frames, PAINTED_TOGETHER), 1),  # some stand for all
+        (sketch, plan.num_frames / min(plan.num_frames, pipe.painted_together(plan)), 1),  # some for all
         (begun, passes, 1),
         (unet, evaluations, shapes),
         (pictures, decodings, 1),

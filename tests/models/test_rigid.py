@@ -10,6 +10,7 @@ from torch import Tensor
 from makeyourvideo.models.rigid import agreed
 from makeyourvideo.models.segments import segmented
 from makeyourvideo.structure.depth import DepthVideo
+from makeyourvideo.training.camera import cameras_of
 from makeyourvideo.world.render import Clip, render
 from makeyourvideo.world.scene import WorldConfig, sample_scene
 
@@ -34,7 +35,19 @@ def points_of(clip: Clip) -> Tensor:
 
 
 def agreeing(points: Tensor, depth: Tensor) -> Tensor:
-    return agreed(points, depth, segmented(depth).objects)
+    return agreed(points, depth, segmented(depth).objects, torch.zeros(len(points), device=points.device))
+
+
+@cache
+def clip_of(seed: int) -> Clip:
+    """An object that slides or stands before a camera that pans or goes round it."""
+    world = WorldConfig(objects={1: 1.0}, families={"cube": 1.0, "star": 1.0}, num_frames=4)
+    chosen = [
+        scene
+        for scene in (sample_scene(number, world) for number in range(60))
+        if scene.things[0].move in ("still", "slide") and scene.camera_move in ("orbit", "pan")
+    ]
+    return render(chosen[seed], 64)
 
 
 def inside(clip: Clip, thing: int = 1) -> Tensor:
@@ -107,6 +120,48 @@ def test_of_two_that_touch_the_smaller_is_left_alone() -> None:
     before = (told - points).abs().mean()
     assert large < 0.4 * before
     assert small < 1.2 * before
+
+
+def told_of(clip: Clip, spread: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Points of a clip that are each frame's own way off, as a whole; the truth; depth and headings."""
+    true = torch.from_numpy(clip.points).movedim(-1, 1).clamp(-1, 1)
+    generator = torch.Generator().manual_seed(0)
+    bend = torch.eye(3) + spread * torch.randn(len(true), 3, 3, generator=generator)
+    moved = spread * torch.randn(len(true), 3, 1, 1, generator=generator)
+    told = torch.einsum("fij,fjyx->fiyx", bend, true) + moved
+    depth = torch.from_numpy(DepthVideo.from_metric_depth(clip.depth).values)[:, None]
+    return told, true, depth, cameras_of(clip.scene).heading[0]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_frames_in_a_row_agree_about_an_object_that_moves(seed: int) -> None:
+    clip = clip_of(seed)
+    told, true, depth, heading = told_of(clip, 0.08)
+    objects = segmented(depth).objects
+    alone, together = (agreed(told, depth, objects, heading, in_a_row=some) for some in (False, True))
+    mask = torch.from_numpy(clip.surfaces == 1)[:, None].expand(-1, 3, -1, -1)
+    errors = [(found - true) for found in (alone, together)]
+    jumps = [error.diff(dim=0)[mask[1:] & mask[:-1]].abs().mean() for error in errors]
+    assert jumps[1] < 0.7 * jumps[0]
+    assert errors[1][mask].abs().mean() < errors[0][mask].abs().mean()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_right_stays_so_in_a_row_too(seed: int) -> None:
+    clip = clip_of(seed)
+    told, true, depth, heading = told_of(clip, 0.0)
+    found = agreed(told, depth, segmented(depth).objects, heading, in_a_row=True)
+    mask = torch.from_numpy(clip.surfaces == 1)[:, None].expand(-1, 3, -1, -1)
+    assert (found - true)[mask].abs().mean() < 0.02
+
+
+def test_another_side_of_an_object_in_the_next_frame_changes_nothing() -> None:
+    told, _, depth, heading = told_of(clip_of(0), 0.0)
+    objects = segmented(depth).objects
+    told[1] = told[1, [2, 1, 0]] * torch.tensor([1, 1, -1])[:, None, None]  # a quarter turn
+    alone, together = (agreed(told, depth, objects, heading, in_a_row=some) for some in (False, True))
+    torch.testing.assert_close(together[1], alone[1], atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(together[0], alone[0], atol=1e-4, rtol=1e-3)
 
 
 @pytest.mark.parametrize("kind", ["flat", "noise", "sky"])

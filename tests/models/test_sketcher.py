@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from makeyourvideo.models.sketcher import KINDS, Covering, Sharpening, Sketcher,
 from makeyourvideo.pipeline_output import to_uint8
 from makeyourvideo.sampling import WindowDone, draw_key
 from makeyourvideo.settings import Options
-from makeyourvideo.sketches import Sketches, with_detail
+from makeyourvideo.sketches import Sketches, painted_together, with_detail
 from makeyourvideo.structure.depth import Normalization, Units
 from makeyourvideo.structure.depth_file import DepthFile
 from tiny_model import moving_disc
@@ -105,7 +106,7 @@ def test_patterns_lie_where_the_points_say(sketcher: Sketcher) -> None:
     small, objects = (part[:, :, ::2, ::2] for part in (depth, segments.objects))
     found, lit = sketcher.about(likely, text), relief(depth, sun, objects)
     assert located.shape == (2, 3, 16, 16)
-    points = upright(agreed(located, small, objects), heading[:, None, None])
+    points = agreed(upright(located, heading[:, None, None]), small, objects, heading)
     picture = sketcher.picture(seen, likely, found, points, floor, lit, segments)
     torch.testing.assert_close(picture, sketcher(depth, text, heading, floor, sun))
     for which in range(2):
@@ -127,6 +128,62 @@ def test_nothing_is_computed_where_nothing_is_covered() -> None:
     assert not covering.in_part(asked, points, torch.zeros_like(share)).any()
     half = covering.bfloat16().in_part(asked.bfloat16(), points, share)
     torch.testing.assert_close(half, whole, atol=0.1, rtol=0.1, check_dtype=False)
+
+
+class Stripes(Covering):
+    """Black and white by turns, each 5.3 wide from left to right."""
+
+    asked_at = 0
+
+    def _covered(self, _: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
+        self.asked_at += len(points)
+        return 2 * torch.floor(points[:, :1] / 5.3).remainder(2).expand(-1, 3) - 1
+
+
+@torch.no_grad()
+def test_an_edge_within_a_pixel_is_averaged_and_nothing_else_is_asked_again() -> None:
+    row = torch.arange(8.0)
+    points = torch.stack([row.expand(8, 8), row[:, None].expand(8, 8)])[None]
+    covering = Stripes(8, dimensions=2, patterns=4, width=32)
+    asked, share = torch.zeros(1, 4, 8, 8), torch.ones(1, 1, 8, 8)
+    share[..., 6:, :] = 0
+    alone = covering.in_part(asked, points, share)
+    assert covering.asked_at == 48
+    assert alone[0, 0, 0].tolist() == [-1, -1, -1, -1, -1, -1, 1, 1]
+    averaged = covering.in_part(asked, points, share, antialias=True)
+    assert covering.asked_at == 2 * 48 + 4 * 2 * 6  # the pixels on both sides of the edge, four times
+    assert averaged[0, 0, 0].tolist() == [-1, -1, -1, -1, -1, -0.5, 1, 1]
+    assert not averaged[..., 6:, :].any()
+
+
+@torch.no_grad()
+def test_other_surfaces_make_no_pattern_uneven() -> None:
+    covering = Stripes(8, dimensions=2, patterns=4, width=32)
+    points, share = torch.zeros(1, 2, 8, 8), torch.ones(1, 1, 8, 8)
+    points[..., 4:] = 6
+    share[..., 4:] = 0
+    covering.in_part(torch.zeros(1, 4, 8, 8), points, share, antialias=True)
+    assert covering.asked_at == 32
+
+
+@torch.no_grad()
+def test_frames_in_a_row_agree_about_their_objects_and_are_painted_some_at_a_time(
+    sketcher: Sketcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    depth, text = torch.rand(4, 1, 32, 32) * 2 - 1, torch.randn(1, 5, 24).expand(4, -1, -1)
+    heading, floor, sun = torch.zeros(4), torch.randn(4, 2, 16, 16), torch.randn(4, 2)
+    rows: list[bool] = []
+
+    def noted(points: torch.Tensor, *_: object, in_a_row: bool) -> torch.Tensor:
+        rows.append(in_a_row)
+        return points
+
+    monkeypatch.setattr("makeyourvideo.models.sketcher.agreed", noted)
+    given = (depth, text, heading, floor, sun)
+    alone = sketcher(*given)
+    some = sketcher(*given, shown=slice(1, 3), at_once=1)
+    assert rows == [False, True]
+    torch.testing.assert_close(some, alone[1:3])
 
 
 @torch.no_grad()
@@ -385,9 +442,9 @@ def test_the_sketch_reads_the_prompt_alone_and_the_light_comes_from_behind_the_c
     suns: list[torch.Tensor] = []
     forward = pipe.sketcher.forward
 
-    def painted(depth: torch.Tensor, context: torch.Tensor, *others: torch.Tensor) -> torch.Tensor:
+    def painted(depth: torch.Tensor, context: torch.Tensor, *others: Any) -> torch.Tensor:
         read.append(context[:1])
-        suns.append(others[-1][0])
+        suns.append(others[2][0])
         return forward(depth, context, *others)
 
     monkeypatch.setattr(pipe.sketcher, "forward", painted)
@@ -527,23 +584,30 @@ def test_detail_is_the_frames_own_where_the_sketch_led_to_them(
 def test_sketches_are_painted_in_groups_and_only_once() -> None:
     painted: list[range] = []
 
-    def paint(frames: range) -> torch.Tensor:
+    def paint(frames: range, seen: range) -> torch.Tensor:
         painted.append(frames)
+        assert seen == range(max(0, frames.start - 1), min(11, frames.stop + 1))
         return torch.tensor([list(frames)] * 2)[..., None, None, None]
 
-    sketches = Sketches(paint, 11)
+    sketches = Sketches(paint, 11, together=4)
     for frames in (range(11), range(3, 6), range(7, 11), range(10, 11), range(2, 9)):
         assert sketches.of(frames).flatten().tolist() == [*frames] * 2
     assert painted == [range(4), range(4, 8), range(8, 11)]
     sketches.of(range(8, 9)), sketches.of(range(11))
     assert painted[3:] == []  # what is asked for was kept
-    later = Sketches(paint, 11)
+    later = Sketches(paint, 11, together=4)
     later.of(range(5))
     later.of(range(6, 10))
     assert painted[3:] == [range(4), range(4, 8), range(8, 11)]
     later.of(range(3))
     assert painted[6:] == [range(4)]
-    assert later.spanned(range(5, 10)) == range(4, 11)
+    assert later.spanned(range(5, 8)) == range(3, 9)
+    assert later.spanned(range(3, 10)) == range(11)
+
+
+def test_of_large_frames_fewer_are_painted_together() -> None:
+    sides = (64, 128, 192, 256, 1024)
+    assert [painted_together(side**2) for side in sides] == [8, 8, 3, 2, 2]
 
 
 def test_frames_that_the_network_has_no_part_in_are_the_sketch(
@@ -558,10 +622,31 @@ def test_frames_that_the_network_has_no_part_in_are_the_sketch(
     assert np.array_equal(to_uint8(frames)[0], painted)
 
 
+def test_patterns_are_averaged_unless_a_preset_is_to_be_quick(
+    pipe: MakeYourVideoPipeline, depth: DepthVideo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    forward = pipe.sketcher.forward
+    monkeypatch.setattr(pipe.sketcher, "forward", lambda *given: asked.append(given[-1]) or forward(*given))
+    for options, is_averaged in (
+        (Options(), True),
+        (Options(quality="draft"), False),
+        (Options(quality="draft", refine=True), True),
+        (Options(refine=False), False),
+    ):
+        plan = pipe.plan("a ball", depth, "", options.model_copy(update={"sketch_share": 1.0}))
+        assert plan.antialias == is_averaged
+        sketches = pipe.sketches([plan], [depth], [torch.Generator()])
+        assert sketches is not None
+        sketches.of(range(1))
+        assert asked.pop() == is_averaged
+
+
 def test_a_draft_takes_its_detail_from_the_sketch_and_asks_no_refiner(
     pipe: MakeYourVideoPipeline, depth: DepthVideo
 ) -> None:
     for share, refine, is_refined in ((0.8, None, True), (0.8, False, False), (0.5, None, False)):
         plan = pipe.plan("a ball", depth, "", Options(quality="draft", sketch_share=share, refine=refine))
         assert plan.refine == is_refined
-        assert plan.notes[0].endswith("not refined") != is_refined
+        assert (", not refined" in plan.notes[0]) != is_refined
+        assert plan.notes[0].endswith("patterns not smoothed")

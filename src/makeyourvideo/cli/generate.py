@@ -90,7 +90,10 @@ def generate(
     ] = None,
     refine: Annotated[
         bool | None,
-        Option("--refine/--no-refine", help="Sharpen decoded frames, if the model can; so by default."),
+        Option(
+            "--refine/--no-refine",
+            help="Sharpen frames and smooth their patterns, if the model can; so by default.",
+        ),
     ] = None,
     scheduler: Annotated[
         str | None, Option(help="A diffusers scheduler, such as EulerDiscreteScheduler.")

@@ -6,6 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, pad
 
+_SAME_SURFACE = 0.25
+"""By which share steps to both sides of a pixel may differ if it lies within a surface."""
+
 
 def slopes(depth: Tensor) -> tuple[Tensor, Tensor]:
     """How depth, `b 1 y x`, changes a pixel, to the right and down."""
@@ -13,6 +16,20 @@ def slopes(depth: Tensor) -> tuple[Tensor, Tensor]:
     across = (framed[:, :, 1:-1, 2:] - framed[:, :, 1:-1, :-2]) / 2
     down = (framed[:, :, 2:, 1:-1] - framed[:, :, :-2, 1:-1]) / 2
     return across, down
+
+
+def slope_within(values: Tensor, axis: int, reach: int = 1) -> Tensor:
+    """How values, `b c y x`, change a pixel along an axis, as steps of `reach` pixels tell.
+
+    At an edge, to the side that belongs to the same surface.
+    """
+    size = values.shape[axis] - reach
+    steps = (values.narrow(axis, reach, size) - values.narrow(axis, 0, size)) / reach
+    first, last = ([steps.narrow(axis, place, 1)] * reach for place in (0, size - 1))
+    before, after = torch.cat([*first, steps], dim=axis), torch.cat([steps, *last], dim=axis)
+    alike = (before - after).abs() < _SAME_SURFACE * (before.abs() + after.abs())
+    smaller = torch.where(before.abs() < after.abs(), before, after)
+    return torch.where(alike, (before + after) / 2, smaller)
 
 
 def in_full(device: torch.device) -> AbstractContextManager[object]:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, grid_sample, pad
 
-from makeyourvideo.models.mixing import in_full
+from makeyourvideo.models.mixing import in_full, slope_within
 from makeyourvideo.models.parallax import FOCAL, floor_line, up_and_right
 
 RELIEF = 9
@@ -28,8 +28,6 @@ _NEAREST = 1e-3
 """How far ahead of the camera a point is at least."""
 _USUAL_SIDE = 128
 """Of pictures whose slopes are taken from pixel to pixel; of larger ones, in steps, over more."""
-_SAME_SURFACE = 0.25
-"""By which share steps to both sides of a pixel may differ if it lies within a surface."""
 _SHARES = (0.02, 0.9)
 """From where to where towards the sun it is looked for what hides it, as shares of a point's distance."""
 _STEPS = 32
@@ -105,21 +103,10 @@ def _levelled(directions: Tensor, pitch: Tensor) -> Tensor:
 def _normals(near: Tensor, rays: Tensor) -> Tensor:
     """Where surfaces face as the camera sees it, `(b, 3, h, w)`: inverse depth of a plane is linear."""
     side = min(near.shape[2:]) * FOCAL / 2
-    across, down = (_slope(near, axis) * side for axis in (3, 2))
+    reach = max(1, min(near.shape[2:]) // _USUAL_SIDE)
+    across, down = (slope_within(near, axis, reach) * side for axis in (3, 2))
     ahead = near - rays[:, :1] * across + rays[:, 1:2] * down
     return -_unit(torch.cat([across, -down, ahead], dim=1))
-
-
-def _slope(near: Tensor, axis: int) -> Tensor:
-    """How it changes a pixel; at an edge, to the side that belongs to the same surface."""
-    reach = max(1, min(near.shape[2:]) // _USUAL_SIDE)
-    size = near.shape[axis] - reach
-    steps = (near.narrow(axis, reach, size) - near.narrow(axis, 0, size)) / reach
-    first, last = ([steps.narrow(axis, place, 1)] * reach for place in (0, size - 1))
-    before, after = torch.cat([*first, steps], dim=axis), torch.cat([steps, *last], dim=axis)
-    alike = (before - after).abs() < _SAME_SURFACE * (before.abs() + after.abs())
-    smaller = torch.where(before.abs() < after.abs(), before, after)
-    return torch.where(alike, (before + after) / 2, smaller)
 
 
 def _backs(near: Tensor, objects: Tensor) -> Tensor:

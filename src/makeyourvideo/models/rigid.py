@@ -4,12 +4,15 @@ Where on its object a point lies is told for each pixel by itself, a little off 
 there and in the next frame. But how the points lie to each other their depth says exactly.
 """
 
+from typing import NamedTuple
+
 import torch
 from einops import rearrange
 from torch import Tensor
 
+from makeyourvideo.models.camera import turned
 from makeyourvideo.models.mixing import in_full
-from makeyourvideo.models.parallax import FOCAL, up_and_right
+from makeyourvideo.models.parallax import FOCAL, floor_line, up_and_right
 
 _FARTHEST = 0.01
 """The least inverse depth that has a place in space."""
@@ -20,59 +23,138 @@ _AGREEING = (0.5, 0.7)
 """The shares of an object's points that must agree for it to count as one at all, and fully."""
 _RIDGE = 1e-4
 """What share of their variance is added, for objects that are flat as they are seen."""
+_SAME_PLACE, _SAME_SIZE = 0.5, 0.6
+"""Which share of the smaller of two the larger must cover, and how small that may be, for them to be the same
+object."""
+_SAME_WAY = 0.3
+"""Which share of the variance of its points what two frames tell of an object may differ by: else one of them
+takes a side for another."""
 
 
-def agreed(points: Tensor, depth: Tensor, objects: Tensor) -> Tensor:
+class _Fits(NamedTuple):
+    """Moments of each object's points, `(b, k, …)`, by weight: in space, and on their object.
+
+    Attributes:
+        middle, mean: the means of both, `(b, k, 1, 3)`.
+        spread, joint: covariances in space, and of space with what is told, `(b, k, 3, 3)`.
+    """
+
+    middle: Tensor
+    mean: Tensor
+    spread: Tensor
+    joint: Tensor
+
+    def at(self, frames: slice) -> "_Fits":
+        return _Fits(*(part[frames] for part in self))
+
+    def of(self, objects: Tensor) -> "_Fits":
+        """Those of some objects of each frame, by number, `(b, k)`."""
+        chosen = objects[..., None, None]
+        return _Fits(*(part.gather(1, chosen.expand(-1, -1, *part.shape[2:])) for part in self))
+
+    @property
+    def slopes(self) -> Tensor:
+        """The linear part of the map from space to the object, `(b, k, 3, 3)`."""
+        ridge = _RIDGE * self.spread.diagonal(dim1=2, dim2=3).sum(dim=-1, keepdim=True) + 1e-9
+        spread = self.spread + torch.diag_embed(ridge.expand(*ridge.shape[:2], 3))
+        return torch.linalg.solve(spread, self.joint)
+
+    @property
+    def maps(self) -> Tensor:
+        """The whole of it: what is multiplied by a place and 1, `(b, k, 4, 3)`."""
+        slopes = self.slopes
+        return torch.cat([slopes, self.mean - self.middle @ slopes], dim=2)
+
+
+def agreed(points: Tensor, depth: Tensor, objects: Tensor, heading: Tensor, in_a_row: bool = False) -> Tensor:
     """Make points of each object an affine map of where they are in space, where they nearly are one.
 
     Args:
-        points: where on its object each pixel lies, `(b, 3, h, w)`.
+        points: where on its object each pixel lies, in the object's own frame, `(b, 3, h, w)`.
         depth: inverse depth there, at most 1, `(b, 1, h, w)`. -1 is taken for infinity; where it is nearer,
             space is bent, and less agrees.
         objects: which pixels are of which, `(b, objects, h, w)`, from `segmented`.
+        heading: of the cameras, in radians to the right, `(b,)`.
+        in_a_row: whether these are frames of one clip: then what is told of an object in the frame before
+            and after counts as much as what is told in its own.
 
     Returns:
         points in single precision.
     """
     with in_full(depth.device):
-        near = (depth[:, 0].float() + 1) / 2
-        up, right = up_and_right(near.shape[1], near.shape[2], near.device)
-        far = 1 / near.clamp(min=_FARTHEST)
-        space = torch.stack([far * right / FOCAL, far * up[:, None] / FOCAL, far], dim=1)
-        told = rearrange(points.float(), "b c h w -> b (h w) c")
-        changes = _changes(objects.flatten(2), rearrange(space, "b c h w -> b (h w) c"), told)
-    return rearrange(told + changes, "b (h w) c -> b c h w", w=points.shape[3])
+        masks, told = objects.flatten(2), rearrange(points.float(), "b c h w -> b (h w) c")
+        placed = _placed((depth.float() + 1) / 2, heading.float())
+        fits, off = _fitted(masks, placed, told)
+        least, most = _AGREEING
+        share = masks @ (off < 2).float()[..., None] / masks.sum(dim=-1, keepdim=True).clamp(min=1)
+        agrees = ((share - least) / (most - least)).clamp(0, 1)
+        if in_a_row and len(points) > 1:
+            fits = _shared(fits, masks, agrees[..., 0] > 0)
+        change = (_mapped(placed, masks, fits) - told) * (2 - off).clamp(0, 1)[..., None]
+    return rearrange(told + change * (masks.mT @ agrees), "b (h w) c -> b c h w", w=points.shape[3])
 
 
-def _changes(objects: Tensor, space: Tensor, told: Tensor) -> Tensor:
-    """What takes points that are told, `b n 3`, to an affine map of `space`, `b n 3`, of their own object.
+def _placed(near: Tensor, heading: Tensor) -> Tensor:
+    """Where pixels are, to the right, up and ahead of an upright camera that heads 0, and 1: `b n 4`."""
+    up, right = up_and_right(near.shape[2], near.shape[3], near.device)
+    pitch = floor_line(near).seen_with(FOCAL)[0][..., None]
+    far = 1 / near[:, 0].clamp(min=_FARTHEST)
+    right, up = far * right / FOCAL, far * up[:, None] / FOCAL
+    up, ahead = up * pitch.cos() - far * pitch.sin(), up * pitch.sin() + far * pitch.cos()
+    across = turned(torch.stack([right, ahead], dim=-1), heading[:, None, None])
+    placed = torch.stack([across[..., 0], up, across[..., 1], torch.ones_like(up)], dim=-1)
+    return placed.flatten(1, 2)
 
-    Args:
-        objects: `(b, k, n)`.
-        space: where they are.
-        told: where on their objects.
 
-    Returns:
-        `(b, n, 3)`; 0 for points that are too far off, and for objects most of whose points are.
-    """
-    placed = torch.cat([space, torch.ones_like(space[..., :1])], dim=-1)
+def _fitted(masks: Tensor, placed: Tensor, told: Tensor) -> tuple[_Fits, Tensor]:
+    """Fit what is told, `b n 3`, of each object, `b k n`, and say how far off each point is, `b n`."""
     products = (placed[..., None] * torch.cat([placed, told], dim=-1)[..., None, :]).flatten(2)
-    weight = objects
+    weight = masks
     for _ in range(_REFITS):
         moments = (weight @ products).unflatten(2, (4, 7))
         moments = moments / moments[..., 3:, 3:4].clamp(min=1e-3)
         middle, mean = moments[..., 3:, :3], moments[..., 3:, 4:]
-        spread = moments[..., :3, :3] - middle.mT @ middle
-        ridge = _RIDGE * spread.diagonal(dim1=2, dim2=3).sum(dim=-1, keepdim=True) + 1e-9
-        spread = spread + torch.diag_embed(ridge.expand(*ridge.shape[:2], 3))
-        by_space = torch.linalg.solve(spread, moments[..., :3, 4:] - middle.mT @ mean)
-        map_of = torch.cat([by_space, mean - middle @ by_space], dim=2)
-        own = (objects.mT @ map_of.flatten(2)).unflatten(2, (4, 3))
-        change = (placed[..., None] * own).sum(dim=2) - told
-        off = change.norm(dim=-1) / _OFF
-        weight = objects / (1 + off.square()).square()[:, None]
-    count = objects.sum(dim=-1, keepdim=True).clamp(min=1)
-    share = objects @ (off < 2).float()[..., None] / count
-    least, most = _AGREEING
-    agrees = objects.mT @ ((share - least) / (most - least)).clamp(0, 1)
-    return change * agrees * (2 - off).clamp(0, 1)[..., None]
+        fits = _Fits(
+            middle, mean, moments[..., :3, :3] - middle.mT @ middle, moments[..., :3, 4:] - middle.mT @ mean
+        )
+        off = (_mapped(placed, masks, fits) - told).norm(dim=-1) / _OFF
+        weight = masks / (1 + off.square()).square()[:, None]
+    return fits, off
+
+
+def _mapped(placed: Tensor, masks: Tensor, fits: _Fits) -> Tensor:
+    """Where on their objects points are by the fits, `b n 3`; 0 where there is no object."""
+    own = (masks.mT @ fits.maps.flatten(2)).unflatten(2, (4, 3))
+    return (placed[..., None] * own).sum(dim=2)
+
+
+def _shared(fits: _Fits, masks: Tensor, agrees: Tensor) -> _Fits:
+    """Means of fits over each frame and those next to it, by objects that are the same.
+
+    What is told of an object in its own frame does not change as it moves on, and little as it turns; where
+    in space it is does, and stays as it is.
+
+    Args:
+        fits: of frames in a row.
+        masks: `(b, k, n)`.
+        agrees: whose fit is one, `(b, k)`.
+    """
+    common = masks[:-1] @ masks[1:].mT
+    size, slopes = masks.sum(dim=-1), fits.slopes
+    total, count = [part.clone() for part in fits[1:]], torch.ones_like(size)
+    first, last = slice(0, -1), slice(1, None)
+    for own, other, both in ((first, last, common), (last, first, common.mT)):
+        covered, same = both.max(dim=2)
+        theirs = fits.at(other).of(same)
+        sizes = torch.stack([size[own], size[other].gather(1, same)])
+        smaller, larger = sizes.amin(dim=0), sizes.amax(dim=0)
+        slope, spread = slopes[own], fits.spread[own]
+        turn = slopes[other].gather(1, same[..., None, None].expand_as(slope)) - slope
+        varies, differs = (((spread @ part) * part).sum(dim=(2, 3)) for part in (slope, turn))
+        counts = (covered > _SAME_PLACE * smaller) & (smaller > _SAME_SIZE * larger)
+        counts &= (differs < _SAME_WAY * varies) & agrees[other].gather(1, same)
+        weight = counts.to(size)
+        count[own] += weight
+        for sums, part in zip(total, theirs[1:], strict=True):
+            sums[own] += weight[..., None, None] * part
+    return _Fits(fits.middle, *(sums / count[..., None, None] for sums in total))

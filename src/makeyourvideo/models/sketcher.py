@@ -6,7 +6,7 @@ cube. The sketcher sees no noise. What it paints is what the denoising begins wi
 makes anew in every frame stay put where they are a matter of where on its object a point lies.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import product
 
 import torch
@@ -14,11 +14,11 @@ from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from einops import rearrange
 from torch import Tensor, nn
-from torch.nn.functional import gelu, interpolate, linear, normalize, pad, pixel_shuffle
+from torch.nn.functional import gelu, interpolate, linear, max_pool2d, normalize, pad, pixel_shuffle
 
 from makeyourvideo.models.camera import turned
-from makeyourvideo.models.dense import Linear
-from makeyourvideo.models.mixing import Mixing, in_full, slopes
+from makeyourvideo.models.dense import Linear, by_frames
+from makeyourvideo.models.mixing import Mixing, in_full, slope_within, slopes
 from makeyourvideo.models.relief import RELIEF, relief
 from makeyourvideo.models.rigid import agreed
 from makeyourvideo.models.segments import Segments, segmented
@@ -44,6 +44,11 @@ _POINTS = 8192
 """How many points are covered at once: what is computed on the way, then, stays in the cache."""
 _EDGE = 3.0
 """How steeply patterns go from one side of an edge to the other."""
+
+_UNEVEN = 0.2
+"""By how much of [-1, 1] what covers neighbouring pixels differs where they are looked at more closely."""
+_SAMPLES = ((-0.125, -0.375), (0.375, -0.125), (0.125, 0.375), (-0.375, 0.125))
+"""Where within a pixel, to the right and down from its middle: no two in one row or column."""
 
 _GRAYS = (-0.5, 1.0)
 """How gray a style may make colours: not at all, but more vivid, to all gray."""
@@ -215,14 +220,30 @@ class Covering(nn.Module):
         covered = torch.cat([self._covered(*part) for part in zip(*parts, strict=True)])
         return rearrange(covered, "(b h w) c -> b c h w", h=height, w=width)
 
-    def in_part(self, asked: Tensor, points: Tensor, share: Tensor) -> Tensor:
-        """The same times the `share` of it, `b 1 h w`; where that is 0 nothing is computed."""
-        asked, points, shares = (_rows(part) for part in (asked, points, share))
-        chosen = _chosen(shares[:, 0])
-        parts = [self._covered(asked[some], points[some]) * shares[some] for some in chosen.split(_POINTS)]
-        covered = torch.cat(parts)
-        whole = covered.new_zeros(len(shares), 3).index_copy(0, chosen, covered)
-        return rearrange(whole, "(b h w) c -> b c h w", h=share.shape[2], w=share.shape[3])
+    def in_part(self, asked: Tensor, points: Tensor, share: Tensor, antialias: bool = False) -> Tensor:
+        """The same times the `share` of it, `b 1 h w`; where that is 0 nothing is computed.
+
+        Where patterns are finer than pixels, or have an edge there, `antialias` has it be the mean of four
+        points in a pixel (rotated grid supersampling).
+        """
+        rows, middles = _rows(asked), _rows(points)
+        chosen = _chosen(share != 0)
+        whole = rows.new_zeros(len(rows), 3).index_copy(0, chosen, self._mean(rows, [middles], chosen))
+        covered = rearrange(whole, "(b h w) c -> b c h w", h=share.shape[2], w=share.shape[3])
+        if antialias:
+            across, down = (_rows(slope_within(points, axis)) for axis in (3, 2))
+            places = [middles + right * across + below * down for right, below in _SAMPLES]
+            chosen = _chosen(_uneven(covered, share > 0.5))
+            whole.index_copy_(0, chosen, self._mean(rows, places, chosen))
+        return covered * share
+
+    def _mean(self, asked: Tensor, places: Sequence[Tensor], chosen: Tensor) -> Tensor:
+        """Cover the `chosen` of `n p` by the mean over several points of each, `n d`: `chosen 3`."""
+        means = [
+            torch.stack([self._covered(asked[some], points[some]) for points in places]).mean(dim=0)
+            for some in chosen.split(_POINTS)
+        ]
+        return torch.cat(means)
 
     def _covered(self, asked: Tensor, points: Tensor) -> Tensor:
         """The same for `n p` and `n d`, to `n 3`."""
@@ -238,11 +259,17 @@ def _rows(pictures: Tensor) -> Tensor:
     return rearrange(pictures, "b c h w -> (b h w) c")
 
 
-def _chosen(shares: Tensor) -> Tensor:
-    """Which are not 0; on a device that holds no numbers half of them, as floor and things go."""
-    if shares.is_meta:
-        return torch.arange(len(shares) // 2, device=shares.device)
-    return shares.nonzero()[:, 0]
+def _chosen(some: Tensor) -> Tensor:
+    """Which rows of pixels; on a device that holds no numbers half of them, as floor and things go."""
+    if some.is_meta:
+        return torch.arange(some.numel() // 2, device=some.device)
+    return some.flatten().nonzero()[:, 0]
+
+
+def _uneven(covered: Tensor, own: Tensor) -> Tensor:
+    """Where colours, `b 3 h w`, differ from those next to them, of `own` pixels and as those: `b 1 h w`."""
+    most, least = (max_pool2d(torch.where(own, part, -2), 3, 1, 1) for part in (covered, -covered))
+    return own & ((most + least).amax(dim=1, keepdim=True) > _UNEVEN)
 
 
 def _each(layer: nn.Module, rows: Tensor) -> Tensor:
@@ -312,8 +339,18 @@ class Sketcher(ModelMixin, ConfigMixin):
         self.colors = nn.Conv2d(half, 12, 3, padding=1)
         self.sharpen = Sharpening(_SHOWN, quarter)
 
-    def forward(self, depth: Tensor, context: Tensor, heading: Tensor, floor: Tensor, sun: Tensor) -> Tensor:
-        """Sketch each frame by itself.
+    def forward(
+        self,
+        depth: Tensor,
+        context: Tensor,
+        heading: Tensor,
+        floor: Tensor,
+        sun: Tensor,
+        shown: slice | None = None,
+        at_once: int | None = None,
+        antialias: bool = False,
+    ) -> Tensor:
+        """Sketch frames, each by itself but for where on their objects points lie.
 
         Args:
             depth: `(n, 1, height, width)`, normalised as the denoising network is shown it; divisible by 8.
@@ -323,19 +360,31 @@ class Sketcher(ModelMixin, ConfigMixin):
                 metres; `Cameras` tell both.
             sun: which way the light comes from, `(n, 2)`: to the right, and from ahead of the camera.
                 Heading, floor and sun are in single precision, whatever the rest is in.
+            shown: which frames are painted, where all are of one clip and in a row: then points of an object
+                agree with those in the frame before and after. Without it, all are painted, each for itself.
+            at_once: how many frames are painted at once; all by default.
+            antialias: see `Covering.in_part`.
 
         Returns:
-            Frames `(n, 3, height, width)`, in [-1, 1] or a little beyond.
+            Frames `(shown, 3, height, width)`, in [-1, 1] or a little beyond.
         """
         seen, kinds = self.shapes(depth)
         segments = segmented(depth)
         small, objects = (part[:, :, ::2, ::2] for part in (depth, segments.objects))
-        points = agreed(self.located(seen, heading), small, objects)
-        points = upright(points, heading[:, None, None])
-        likely = kinds.softmax(dim=1)
-        found = self.about(likely, context)
-        lit = relief(depth, sun, objects)
-        return self.picture(seen, likely, found, points, floor, lit, segments)
+        points = upright(self.located(seen, heading), heading[:, None, None])
+        points = agreed(points, small, objects, heading, in_a_row=shown is not None)
+
+        def paint(*given: Tensor) -> Tensor:
+            depth, context, floor, sun, kinds, points, *rest = given
+            segments, seen = Segments(*rest[:3]), rest[3:]
+            likely = kinds.softmax(dim=1)
+            lit = relief(depth, sun, segments.objects[:, :, ::2, ::2])
+            found = self.about(likely, context)
+            return self.picture(seen, likely, found, points, floor, lit, segments, antialias)
+
+        given = (depth, context, floor, sun, kinds, points, *segments, *seen)
+        given = tuple(part[shown or slice(None)] for part in given)
+        return by_frames(paint, min(at_once or len(given[0]), len(given[0])), *given)
 
     def shapes(self, depth: Tensor) -> tuple[list[Tensor], Tensor]:
         """Look: depth `b 1 y x` to what is seen at its size, its half, quarter and eighth, and kinds.
@@ -378,13 +427,14 @@ class Sketcher(ModelMixin, ConfigMixin):
 
     def picture(
         self,
-        seen: list[Tensor],
+        seen: Sequence[Tensor],
         kinds: Tensor,
         found: Tensor,
         points: Tensor,
         floor: Tensor,
         lit: Tensor,
         segments: Segments,
+        antialias: bool = False,
     ) -> Tensor:
         """Paint: what is seen, what the text says of it, where on its surface each point lies, and the light.
 
@@ -396,6 +446,7 @@ class Sketcher(ModelMixin, ConfigMixin):
             floor: on the floor, `b 2 4h 4w`, in metres.
             lit: how surfaces stand to the light, from `relief`, `b RELIEF 4h 4w`.
             segments: what belongs together, by pixels `8h 8w`: it is covered alike.
+            antialias: see `Covering.in_part`.
 
         Returns:
             Frames `b 3 8h 8w`.
@@ -412,8 +463,8 @@ class Sketcher(ModelMixin, ConfigMixin):
         evened = segments.evened(asked, floorlike=asked[:, 1:2])
         gray, paved, covers, paves = evened.split(widths, dim=1)
         paved = ((paved - _SURE) / (1 - 2 * _SURE)).clamp(0, 1)
-        covered = self.cover.in_part(covers, points, 1 - paved)
-        covered = covered + self.pave.in_part(paves, _doubled(floor), paved)
+        covered = self.cover.in_part(covers, points, 1 - paved, antialias)
+        covered = covered + self.pave.in_part(paves, _doubled(floor), paved, antialias)
         # from as vivid as a cartoon to as gray as a pencil
         covered = covered + gray.clamp(*_GRAYS) * (luminance(covered) - covered)
         return pixel_shuffle(self.colors(hidden), 2) + light * (covered + 1) - 1  # -1 is black: no light
