@@ -308,7 +308,7 @@ def test_a_few_frames_are_sketched_without_contents_and_count_for_all(
     assert job.skeleton.sketcher is not None
     job.skeleton.sketcher.register_forward_hook(lambda _, given, __: sketched.append(len(given[0])))
     assert timing._computing(job) == job.plan.num_frames / 2
-    assert sketched == [4]  # large frames, two at a time between two others
+    assert sketched == [6]  # large frames, two at a time between four others
 
 
 def test_a_layer_really_runs() -> None:

@@ -165,6 +165,18 @@ def test_the_documented_rows_are_the_presets(depth: DepthVideo) -> None:
         assert re.search(row, page), row
 
 
+def test_what_a_preset_comes_to_is_written_down(depth: DepthVideo, tmp_path: Path) -> None:
+    """So that a replay makes the same, though presets may change."""
+    depth.save(tmp_path / "depth.npz")
+    for quality, is_averaged in (("draft", False), ("standard", True)):
+        asked = Settings(prompt="a ball", depth=tmp_path / "depth.npz", quality=quality)
+        job = prepare(asked)
+        assert job.plan.sketch_share
+        assert job.plan.antialias == is_averaged
+        again = prepare(job.settings)
+        assert replace(again.plan, notes=()) == replace(job.plan, notes=())
+
+
 def test_what_is_given_beside_a_preset_wins() -> None:
     given = {
         "scheduler": "DDIMScheduler",
@@ -173,6 +185,7 @@ def test_what_is_given_beside_a_preset_wins() -> None:
         "guidance_interval": (0.5, 0.75),
         "eta": 0.5,
         "refine": True,
+        "antialias": True,
         "guidance_scale": 3.0,
     }
     assert given.keys() == asdict(PRESETS["draft"]).keys()

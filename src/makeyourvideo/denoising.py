@@ -20,6 +20,7 @@ from makeyourvideo.models.autoencoder import decode, encode, spatial_factor
 from makeyourvideo.models.camera import CameraEstimator, Cameras
 from makeyourvideo.models.dense import by_frames
 from makeyourvideo.models.refiner import Refiner
+from makeyourvideo.models.rigid import REACH
 from makeyourvideo.models.sketcher import Sketcher
 from makeyourvideo.models.unet import SLICE_BYTES, VideoUNet
 from makeyourvideo.planning import Plan
@@ -43,7 +44,7 @@ from makeyourvideo.sampling import (
     sketched,
     window_generator,
 )
-from makeyourvideo.sketches import Sketches, Views, as_pictures, painted_together, with_detail
+from makeyourvideo.sketches import Sketches, Views, as_pictures, sketched_together, with_detail
 from makeyourvideo.structure.depth import DepthClip, normalize
 
 DECODED_TOGETHER = 8
@@ -230,18 +231,23 @@ class DenoisingPipeline(DiffusionPipeline):
             shown = slice(frames.start - seen.start, frames.stop - seen.start)
             return self._sketch(sketcher, plan, depth, context, own, shown)
 
-        together = self.painted_together(plan)
+        together = self.sketched_together(plan)
         if self.unet.device.type == "meta":  # frames without contents are all alike
-            few, most = (range(min(plan.num_frames, count)) for count in (together, together + 2))
+            counts = together, together + 2 * REACH
+            few, most = (range(min(plan.num_frames, count)) for count in counts)
             first = cache(lambda: paint(few, most))
-            alike = lambda frames, _: first()[:, : len(frames)].clone()  # noqa: E731  (each is held)
+
+            def alike(frames: range, _: range) -> Tensor:
+                return first()[:, : len(frames)].clone()  # each is held
+
             return Sketches(alike, plan.num_frames, together)
         return Sketches(paint, plan.num_frames, together)
 
-    def painted_together(self, plan: Plan) -> int:
-        """How many frames are sketched together."""
+    def sketched_together(self, plan: Plan) -> int:
+        """How many frames are sketched together: the fewest, where as little as can be is held."""
         rows, columns = self._latent_size(plan.framing)
-        return painted_together(rows * columns * spatial_factor(self.vae) ** 2)
+        pixels = rows * columns * spatial_factor(self.vae) ** 2
+        return sketched_together(pixels, few=self.thrift.decoded_frames == 1)
 
     def _views(
         self,
@@ -329,10 +335,11 @@ class DenoisingPipeline(DiffusionPipeline):
         """Noise of some frames; the more is sketched before it counts, the more of it all have in common.
 
         What is drawn from noise has to differ from frame to frame as things move. A sketch does so by itself:
-        noise of its own in every frame would only make it flicker.
+        noise of its own in every frame would only make it flicker. Where it leads nearly to the end, all is
+        in common.
         """
         shape = (self.vae.config.latent_channels, *self._latent_size(plan.framing))
-        common = 1 - (1 - plan.sketch_share) ** 2
+        common = 1.0 if plan.is_led else 1 - (1 - plan.sketch_share) ** 2
         return frames_noise(shape, keys, frames, common).to(self.unet.device)
 
     @torch.no_grad()
@@ -382,8 +389,8 @@ class DenoisingPipeline(DiffusionPipeline):
         return pictures.float().div_(2).add_(0.5).clamp_(0, 1)  # in place: they are nobody else's
 
     def _detailed(self, pictures: Tensor, painted: Tensor) -> Tensor:
-        """Give pictures, in place, what is finer than half a place of the latents: there it was lost."""
-        flat, spread = rearrange(pictures, "b c f h w -> (b f) c h w"), spatial_factor(self.vae) / 2
+        """Give pictures, in place, what is finer than two places of the latents: there it was lost."""
+        flat, spread = rearrange(pictures, "b c f h w -> (b f) c h w"), 2 * spatial_factor(self.vae)
         for picture, sketch in zip(flat.split(1), painted.split(1), strict=True):
             picture.copy_(with_detail(picture.float(), as_pictures(sketch), spread))
         return rearrange(flat, "(b f) c h w -> b c f h w", f=pictures.shape[2])

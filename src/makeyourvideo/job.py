@@ -123,6 +123,7 @@ def prepare(settings: Settings, *, estimate: bool = True) -> Job:
         "eta": plan.eta if takes_eta(plan.scheduler) else None,
         "sketch_share": plan.sketch_share,
         "refine": plan.refine,
+        "antialias": plan.antialias,
         "depth_normalization": plan.depth_normalization,
         "stream": bool(plan.windows),
         "window": (settings.window or WINDOW) if plan.windows else None,

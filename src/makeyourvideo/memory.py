@@ -22,7 +22,8 @@ class Thrift:
         slice_bytes: what a layer of the network may hold at once, see `VideoUNet`; None is the fastest.
         clips_apart: whether the network is given one clip at a time: the samples of a batch and the two
             branches of guidance one after the other.
-        decoded_frames: how many frames the autoencoder decodes, and the sketcher paints, at once at most.
+        decoded_frames: how many frames the autoencoder decodes, and the sketcher paints, at once at most; if
+            only one, the sketcher looks at as few as it can.
         hands_back: whether freed memory goes back to the system at once, which takes time: the next that is
             asked for must be cleared first. Else it is kept in a heap, which is scattered after a while.
         tiled: whether it decodes large frames in overlapping tiles.

@@ -175,6 +175,7 @@ class MakeYourVideoPipeline(DenoisingPipeline):
         guidance_interval: Interval | None = None,
         sketch_share: float | None = None,
         refine: bool | None = None,
+        antialias: bool | None = None,
         frame_stride: int | None = None,
         depth_normalization: Normalization | None = None,
         depth_strength: float = 1,
@@ -190,8 +191,8 @@ class MakeYourVideoPipeline(DenoisingPipeline):
             depth: where things are: a `DepthVideo`, or inverse depth (larger is nearer) as an array or
                 tensor `(frames, height, width)`; a list has one for each sample.
             num_frames, height, width, num_inference_steps, guidance_scale, eta, quality, scheduler,
-                timestep_spacing, guidance_interval, sketch_share, refine, frame_stride, depth_normalization,
-                depth_strength: see `Options`.
+                timestep_spacing, guidance_interval, sketch_share, refine, antialias, frame_stride,
+                depth_normalization, depth_strength: see `Options`.
             negative_prompt: what the guidance moves away from.
             depth_mask: strength of the depth over time and space, `(frames, height, width)` in [0, 1], as
                 many frames as the depth has or the result, or one; a list has one for each sample.
@@ -219,6 +220,7 @@ class MakeYourVideoPipeline(DenoisingPipeline):
             "eta": eta,
             "sketch_share": sketch_share,
             "refine": refine,
+            "antialias": antialias,
             "depth_normalization": depth_normalization,
             "depth_strength": depth_strength,
             "stream": False,

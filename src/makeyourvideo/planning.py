@@ -39,8 +39,7 @@ class Plan:
         framing: the sizes.
         frame_indices: which frames of the depth are used, one for each frame of the result.
         depth_normalization, depth_strength, scheduler, num_inference_steps, timestep_spacing, guidance_scale,
-            guidance_interval, eta, sketch_share, refine: as in `Options`.
-        antialias: whether patterns of the sketch are averaged over a pixel where they are finer than that.
+            guidance_interval, eta, sketch_share, refine, antialias: as in `Options`.
         depth_mask: strength over time and space `(num_frames, height, width)` of the depth as given, or none.
         depth_range: least and greatest inverse depth of what the network is shown of the whole clip; none
             where every frame has its own.
@@ -168,17 +167,16 @@ def plan_sampling(
         0 if answered else 1 + (is_used and inside)
         for answered, inside in zip(is_answered, is_inside, strict=True)
     )
-    antialias = asked.refine is not False
     # detail from the sketch costs next to nothing: presets that are quick leave a network out, not that
     is_led = share >= LED
-    refine = options.refine is not False and (is_led or (can_refine and antialias))
+    refine = options.refine is not False and (is_led or (can_refine and asked.refine is not False))
     where = "from {:g} to {:g} of the schedule".format(*interval)
     notes = []
     if options.quality is not None:
         guidance = f"guided {where}" if 2 in branches else "not guided"
         refined = "" if refine else ", not refined"
         begun = f"sketched up to {share:g} of the schedule, " if share else ""
-        smoothed = ", patterns not smoothed" if share and not antialias else ""
+        smoothed = ", patterns not averaged" if share and asked.antialias is False else ""
         notes.append(
             f"{options.quality} quality: {name}, {steps} steps, {begun}{guidance}{refined}{smoothed}"
         )
@@ -203,7 +201,7 @@ def plan_sampling(
         "eta": eta,
         "sketch_share": share,
         "refine": refine,
-        "antialias": antialias,
+        "antialias": asked.antialias is not False,
         "branches": branches,
     }
     return sampling, notes

@@ -1,4 +1,4 @@
-"""How much work goes into a sample: solver, steps, guidance and refining by one name, a row each."""
+"""How much work goes into a sample: solver, steps, guidance, refining by one name, a row each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,10 +24,11 @@ class Preset:
     eta: float = 0.0
     guidance_scale: float | None = None
     refine: bool = True
+    antialias: bool = True
 
 
 PRESETS: Mapping[Quality, Preset] = {
-    "draft": Preset(3, (0.0, 1.0), guidance_scale=1.0, refine=False),  # a branch a step
+    "draft": Preset(3, (0.0, 1.0), guidance_scale=1.0, refine=False, antialias=False),  # a branch a step
     "standard": Preset(7, (0.0, 0.85)),  # two, but for the last
     "best": Preset(30, (0.0, 0.85)),  # two, but for the last four
 }

@@ -82,8 +82,8 @@ class Options(BaseModel):
             network, as a share of its timesteps: 0 leaves it out, 1 leaves nothing but it. It follows the
             depth, so there is none where the depth is not followed everywhere.
         refine: whether decoded frames are sharpened: by the sketch, where it leads nearly to the end, or by
-            the model's refiner, where it has one; and whether patterns of the sketch are averaged over a
-            pixel where they are finer than that. A preset that says no leaves out refiner and averaging.
+            the model's refiner, where it has one.
+        antialias: whether patterns of the sketch are averaged over pixels where they are finer than those.
         depth_normalization: whether the depth's minimum and maximum are taken over the clip or over each
             frame, where it should differ from what the model was trained with.
         depth_strength: how far the normalised depth stands out from its neutral middle: 1 is the depth as
@@ -111,6 +111,7 @@ class Options(BaseModel):
     eta: float | None = Field(None, ge=0, le=1, allow_inf_nan=False)
     sketch_share: Share | None = None
     refine: bool | None = None
+    antialias: bool | None = None
     depth_normalization: Normalization | None = None
     depth_strength: float = Field(1, ge=0, le=1, allow_inf_nan=False)
     stream: bool | None = None

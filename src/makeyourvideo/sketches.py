@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
 from makeyourvideo.models.camera import Cameras, turned
+from makeyourvideo.models.rigid import REACH
 
 
 @dataclass(frozen=True)
@@ -32,29 +33,29 @@ class Views:
         return Views(self.cameras.at(frames), self.sun[:, frames])
 
 
-PIXELS_TOGETHER = 2**17
+_PIXELS = 2**17
 """Of frames that are sketched together."""
 _TOGETHER = (2, 8)
-"""The fewest and most such frames. Those before and after them are looked at, too: few should share them."""
+"""The fewest and most such frames. Those around them are looked at, too: the more, the less often."""
 
 
-def painted_together(pixels: int) -> int:
-    """How many frames of so many pixels each are sketched together."""
+def sketched_together(pixels: int, few: bool = False) -> int:
+    """How many frames of so many pixels each are sketched together, or the fewest."""
     fewest, most = _TOGETHER
-    return min(most, max(fewest, PIXELS_TOGETHER // pixels))
+    return fewest if few else min(most, max(fewest, _PIXELS // pixels))
 
 
 class Sketches:
     """What the denoising of a batch begins with, painted when it is asked for.
 
-    Frames are painted in the same groups whatever others are asked for, so they are the same to the bit. What
-    was asked for last is kept: a window is decoded once it is made, and the next one sees some of its frames.
+    Frames are sketched in the same groups whatever others are asked for, so they are the same to the bit.
+    What was asked for last is kept: a window is decoded once it is made, and the next one sees some of it.
 
     Args:
         paint: some frames, and those that are seen for them, to bytes `(batch, frames, 3, height, width)`.
-            Seen are the frames before and after them, too, if there are any; all are in a row.
+            Seen are `REACH` frames before and after them, too, where there are any; all are in a row.
         num_frames: of the whole videos.
-        together: how many are painted at once.
+        together: how many are sketched together.
     """
 
     def __init__(self, paint: Callable[[range, range], Tensor], num_frames: int, together: int) -> None:
@@ -85,7 +86,7 @@ class Sketches:
         return self._groups[frames.start // self._together : (frames.stop - 1) // self._together + 1]
 
     def _seen(self, frames: range) -> range:
-        return range(max(0, frames.start - 1), min(self._num_frames, frames.stop + 1))
+        return range(max(0, frames.start - REACH), min(self._num_frames, frames.stop + REACH))
 
 
 def as_pictures(painted: Tensor) -> Tensor:

@@ -142,7 +142,7 @@ def _computing(job: Job) -> float:
     parts = (
         (text, 1, 1),
         (camera, plan.num_frames / frames, 1),
-        (sketch, plan.num_frames / min(plan.num_frames, pipe.painted_together(plan)), 1),  # some for all
+        (sketch, plan.num_frames / min(frames, pipe.sketched_together(plan)), 1),  # some stand for all
         (begun, passes, 1),
         (unet, evaluations, shapes),
         (pictures, decodings, 1),

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from makeyourvideo.models.camera import CameraEstimator, Cameras, _summed, _turned_back, turned
+from makeyourvideo.models.camera import CameraEstimator, Cameras, _Answers, _summed, _turned_back, turned
 from makeyourvideo.pipeline import BUNDLED_MODEL
 from makeyourvideo.structure.depth import DepthVideo
 from makeyourvideo.training.camera import cameras_of
@@ -168,7 +168,7 @@ def test_after_the_last_frame_the_camera_does_not_stand(estimator: CameraEstimat
     seen: list[Tensor] = []
     answered = estimator.answered
 
-    def noted(known: Tensor, told: Tensor, equations: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def noted(known: Tensor, told: Tensor, equations: Tensor) -> _Answers:
         seen.append(equations)
         return answered(known, told, equations)
 
@@ -191,11 +191,21 @@ def test_a_clip_seen_backwards_is_the_same_clip(estimator: CameraEstimator) -> N
     torch.testing.assert_close(back.height, there.height)
 
 
+@torch.no_grad()
+def test_the_mirror_image_of_a_clip_is_told_as_such(estimator: CameraEstimator) -> None:
+    depth = torch.rand(2, 5, 64, 64)
+    seen, mirrored = estimator(depth), estimator(depth.flip(3))
+    torch.testing.assert_close(mirrored.heading, -seen.heading, atol=1e-4, rtol=1e-3)
+    side = torch.tensor([-1.0, 1.0])
+    torch.testing.assert_close(mirrored.place * side, seen.place, atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(mirrored.focal, seen.focal)
+
+
 def test_moves_told_backwards_lead_back() -> None:
     standing, moves = torch.full((2, 6), 1.0), 0.3 * torch.randn(2, 6, 3)
-    told = (standing, standing, standing, moves)
+    told = _Answers(standing, standing, standing, moves)
     there, back = Cameras.moved(*told), Cameras.moved(*_turned_back(told))
-    torch.testing.assert_close(_turned_back(_turned_back(told))[3][:, :-1], moves[:, :-1])
+    torch.testing.assert_close(_turned_back(_turned_back(told)).moves[:, :-1], moves[:, :-1])
     steps = turned(back.place.flip(1).diff(dim=1), -back.heading[:, -1:])
     torch.testing.assert_close(steps, there.place.diff(dim=1))
 

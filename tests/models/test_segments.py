@@ -26,6 +26,28 @@ def test_objects_floor_and_sky_are_those_of_the_scene(seed: int) -> None:
     assert torch.cat(found, dim=1).sum(dim=1).max() == 1  # no pixel is of two
 
 
+@pytest.mark.parametrize("noise", [0.0, 0.001, 0.002, 0.004])
+def test_floors_are_no_objects_however_rough_the_depth(noise: float) -> None:
+    """Of 0 to 1; half a level of 8 bits is 0.002."""
+    clip = render(sample_scene(1, WorldConfig(hills=0.0)).at(slice(1)), 64)
+    depth = torch.from_numpy(DepthVideo.from_metric_depth(clip.depth).values)[:, None]
+    rough = depth + 2 * noise * torch.randn(depth.shape, generator=torch.Generator().manual_seed(0))
+    found = segmented(rough).objects[0].amax(dim=0).numpy() == 1
+    assert found[clip.surfaces[0] == FLOOR].mean() < 0.06
+    assert found[clip.surfaces[0] > FLOOR].mean() > 0.8
+
+
+def test_things_stand_on_the_floor() -> None:
+    up = (63 - 2 * torch.arange(64)) / 64
+    ground = (0.3 * (0.5 - up)).clamp(min=0)
+    near = ground[:, None].repeat(1, 64)
+    foot = 50  # of a wall that rises from there
+    near[20 : foot + 1, 20:44] = ground[foot] + 0.02
+    largest = segmented(2 * near[None, None] - 1).objects[0, 0]
+    assert largest[20 : foot + 1, 20:44].all()
+    assert largest.sum() == (foot + 1 - 20) * 24
+
+
 def slab(where: Tensor) -> Tensor:
     """Depth of a floor with something upright at these pixels, `(1, 1, 64, 64)`."""
     up = (63 - 2 * torch.arange(64)) / 64

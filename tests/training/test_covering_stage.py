@@ -5,7 +5,7 @@ import torch
 from makeyourvideo.errors import InputError
 from makeyourvideo.models.sketcher import Sketcher
 from makeyourvideo.training.config import read_config
-from makeyourvideo.training.covering import COVERINGS, CoveringStage, own_places
+from makeyourvideo.training.covering import COVERINGS, CoveringStage
 from makeyourvideo.training.reading import READING, ReadingStage
 from makeyourvideo.training.run import run_stage
 from makeyourvideo.training.shading import SHADING, ShadingStage
@@ -84,17 +84,6 @@ def test_errors_are_each_surface_s_own_and_so_is_how_much_it_varies(stage, surfa
     torch.testing.assert_close(errors[:1], alone[0])
     wooden, plain, striped = varies.tolist()
     assert plain < 1e-9 < 0.003 < wooden < 0.05 < 0.2 < striped
-
-
-def test_surfaces_are_asked_about_where_they_are_seen():
-    told = torch.tensor([[3, 0, 1, -100, -100, 0], [0, -100, -100, 2, -100, 0], [5, 1, 1, -100, -100, 0]])
-    told = told[..., None, None]
-    labels = told[:1].expand(3, 6, 4, 4).clone()
-    labels[:, :, 1:3, 2] = told[1].expand(6, 2, 1)[..., 0]
-    places = [own_places(labels, told, np.random.default_rng(seed)) for seed in range(30)]
-    assert {floor for _, floor, _ in places} == {6, 10}
-    assert {thing for thing, _, _ in places} <= set(range(16)) - {6, 10}
-    assert {nowhere for _, _, nowhere in places} == {None}
 
 
 def test_what_covers_the_sky_is_held(stage, surfaces):

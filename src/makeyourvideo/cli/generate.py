@@ -90,10 +90,11 @@ def generate(
     ] = None,
     refine: Annotated[
         bool | None,
-        Option(
-            "--refine/--no-refine",
-            help="Sharpen frames and smooth their patterns, if the model can; so by default.",
-        ),
+        Option("--refine/--no-refine", help="Sharpen decoded frames, if the model can; so by default."),
+    ] = None,
+    antialias: Annotated[
+        bool | None,
+        Option("--antialias/--no-antialias", help="Average the sketch's fine patterns; so by default."),
     ] = None,
     scheduler: Annotated[
         str | None, Option(help="A diffusers scheduler, such as EulerDiscreteScheduler.")
@@ -157,6 +158,7 @@ def generate(
         "eta": eta,
         "sketch_share": sketch_share,
         "refine": refine,
+        "antialias": antialias,
         "scheduler": scheduler,
         "seed": seed,
         "fps": fps,

@@ -6,6 +6,7 @@ on it show. So what is drawn on the floor, and on what is round, can stay where 
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from diffusers import ConfigMixin, ModelMixin
@@ -43,8 +44,14 @@ _NEAREST = 0.1
 _STEEPEST = 0.02
 """The least fall of a ray to the floor, a unit ahead; what is nearer the horizon is as far."""
 
-_Answers = tuple[Tensor, Tensor, Tensor, Tensor]
-"""Focal lengths, pitches and heights, `(batch, frames)`, and moves to the next, `(batch, frames, 3)`."""
+
+class _Answers(NamedTuple):
+    """Focal lengths, pitches and heights, `(batch, frames)`, and moves to the next, `(batch, frames, 3)`."""
+
+    focal: Tensor
+    pitch: Tensor
+    height: Tensor
+    moves: Tensor
 
 
 @dataclass(frozen=True)
@@ -159,8 +166,8 @@ class CameraEstimator(ModelMixin, ConfigMixin):
     Where everything stands still, geometry tells a move exactly; but objects move, too. So several moves are
     solved for, each by what another part of the picture shows, which is learnt; and each once for two frames
     alone and once for all those around, for cameras that go on as they do. Then the clip is followed, to say
-    which of them is the camera's: one, none or some of each. It is looked at forwards and backwards: the mean
-    of both answers is less off than either.
+    which of them is the camera's: one, none or some of each. It is seen forwards and backwards, its mirror
+    image, too: the mean of all answers is less off than any of them.
 
     Args:
         channels: width of what is seen of a place; divisible by 4.
@@ -197,6 +204,7 @@ class CameraEstimator(ModelMixin, ConfigMixin):
         forward, backward, last = [], [], None
         for part in depths:
             small = _shrunk(part.float())
+            small = torch.cat([small, small.flip(3)])  # and its mirror image
             if last is None:
                 backward.append(self._still(small[:, :1]))
             else:
@@ -211,9 +219,11 @@ class CameraEstimator(ModelMixin, ConfigMixin):
             self.answered(*(torch.cat(parts, dim=1) for parts in zip(*seen, strict=True)))
             for seen in (forward, backward[::-1])
         )
-        return Cameras.moved(
-            *((one + other) / 2 for one, other in zip(there, _turned_back(back), strict=True))
+        both = _mean(there, _turned_back(back))
+        as_it_is, mirrored = (
+            _Answers(*parts) for parts in zip(*(part.chunk(2) for part in both), strict=True)
         )
+        return Cameras.moved(*_mean(as_it_is, _mirrored(mirrored)))
 
     def _still(self, frame: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What is `seen` of a last frame, `b 1 y x`: nothing follows that would say how the camera moves."""
@@ -273,16 +283,24 @@ class CameraEstimator(ModelMixin, ConfigMixin):
         rise = scale.log().mean(dim=1, keepdim=True) - scale.log()
         height = height * torch.where(line.found, rise, 0).clamp(-_RISE, _RISE).exp()
         moves = torch.cat([moves[..., :1], moves[..., 1:] * height[..., None]], dim=-1)
-        return focal.expand_as(height), pitch, height, moves
+        return _Answers(focal.expand_as(height), pitch, height, moves)
+
+
+def _mean(one: _Answers, other: _Answers) -> _Answers:
+    return _Answers(*((first + second) / 2 for first, second in zip(one, other, strict=True)))
+
+
+def _mirrored(answers: _Answers) -> _Answers:
+    """Answers about the mirror image of a clip, for the clip as it is."""
+    return answers._replace(moves=answers.moves * answers.moves.new_tensor([-1, -1, 1]))
 
 
 def _turned_back(answers: _Answers) -> _Answers:
     """Answers about a clip that was seen backwards, for the clip as it is: its last move leads nowhere."""
-    *standing, moves = (part.flip(1) for part in answers)
-    turns, steps = moves[:, 1:, :1], moves[:, 1:, 1:]
+    told = _Answers(*(part.flip(1) for part in answers))
+    turns, steps = told.moves[:, 1:, :1], told.moves[:, 1:, 1:]
     there = torch.cat([-turns, -turned(steps, -turns[..., 0])], dim=-1)
-    focal, pitch, height = standing
-    return focal, pitch, height, torch.cat([there, moves[:, :1]], dim=1)
+    return told._replace(moves=torch.cat([there, told.moves[:, :1]], dim=1))
 
 
 def _summed(equations: Tensor) -> Tensor:

@@ -14,6 +14,8 @@ from makeyourvideo.models.camera import turned
 from makeyourvideo.models.mixing import in_full
 from makeyourvideo.models.parallax import FOCAL, floor_line, up_and_right
 
+REACH = 2
+"""How many frames before one, and after it, count for it."""
 _FARTHEST = 0.01
 """The least inverse depth that has a place in space."""
 _REFITS = 4
@@ -75,8 +77,8 @@ def agreed(points: Tensor, depth: Tensor, objects: Tensor, heading: Tensor, in_a
             space is bent, and less agrees.
         objects: which pixels are of which, `(b, objects, h, w)`, from `segmented`.
         heading: of the cameras, in radians to the right, `(b,)`.
-        in_a_row: whether these are frames of one clip: then what is told of an object in the frame before
-            and after counts as much as what is told in its own.
+        in_a_row: whether these are frames of one clip: then what is told of an object in frames up to `REACH`
+            before and after counts as much as what is told in its own, if it is in both.
 
     Returns:
         points in single precision.
@@ -88,7 +90,7 @@ def agreed(points: Tensor, depth: Tensor, objects: Tensor, heading: Tensor, in_a
         least, most = _AGREEING
         share = masks @ (off < 2).float()[..., None] / masks.sum(dim=-1, keepdim=True).clamp(min=1)
         agrees = ((share - least) / (most - least)).clamp(0, 1)
-        if in_a_row and len(points) > 1:
+        if in_a_row:
             fits = _shared(fits, masks, agrees[..., 0] > 0)
         change = (_mapped(placed, masks, fits) - told) * (2 - off).clamp(0, 1)[..., None]
     return rearrange(told + change * (masks.mT @ agrees), "b (h w) c -> b c h w", w=points.shape[3])
@@ -129,32 +131,34 @@ def _mapped(placed: Tensor, masks: Tensor, fits: _Fits) -> Tensor:
 
 
 def _shared(fits: _Fits, masks: Tensor, agrees: Tensor) -> _Fits:
-    """Means of fits over each frame and those next to it, by objects that are the same.
+    """Means of fits over the frames around each, by objects that are the same before and after it.
 
-    What is told of an object in its own frame does not change as it moves on, and little as it turns; where
-    in space it is does, and stays as it is.
+    What is told of an object in its own frame does not change as it moves on, and evenly as it turns or comes
+    into sight; where in space it is does, and stays as it is.
 
     Args:
         fits: of frames in a row.
         masks: `(b, k, n)`.
         agrees: whose fit is one, `(b, k)`.
     """
-    common = masks[:-1] @ masks[1:].mT
-    size, slopes = masks.sum(dim=-1), fits.slopes
-    total, count = [part.clone() for part in fits[1:]], torch.ones_like(size)
-    first, last = slice(0, -1), slice(1, None)
-    for own, other, both in ((first, last, common), (last, first, common.mT)):
-        covered, same = both.max(dim=2)
-        theirs = fits.at(other).of(same)
-        sizes = torch.stack([size[own], size[other].gather(1, same)])
-        smaller, larger = sizes.amin(dim=0), sizes.amax(dim=0)
-        slope, spread = slopes[own], fits.spread[own]
-        turn = slopes[other].gather(1, same[..., None, None].expand_as(slope)) - slope
-        varies, differs = (((spread @ part) * part).sum(dim=(2, 3)) for part in (slope, turn))
-        counts = (covered > _SAME_PLACE * smaller) & (smaller > _SAME_SIZE * larger)
-        counts &= (differs < _SAME_WAY * varies) & agrees[other].gather(1, same)
-        weight = counts.to(size)
-        count[own] += weight
-        for sums, part in zip(total, theirs[1:], strict=True):
-            sums[own] += weight[..., None, None] * part
-    return _Fits(fits.middle, *(sums / count[..., None, None] for sums in total))
+    sums, count = [part.clone() for part in fits[1:]], torch.ones_like(fits.mean[..., :1])
+    for apart in range(1, min(REACH, (len(masks) - 1) // 2) + 1):
+        middle, sides = slice(apart, -apart), (slice(0, -2 * apart), slice(2 * apart, None))
+        theirs, is_there = zip(*(_same(fits, masks, agrees, middle, side) for side in sides), strict=True)
+        weight = (is_there[0] & is_there[1])[..., None, None].to(count)
+        count[middle] += 2 * weight
+        for whole, before, after in zip(sums, *(their[1:] for their in theirs), strict=True):
+            whole[middle] += weight * (before + after)
+    return _Fits(fits.middle, *(part / count for part in sums))
+
+
+def _same(fits: _Fits, masks: Tensor, agrees: Tensor, own: slice, other: slice) -> tuple[_Fits, Tensor]:
+    """The fits of the same objects in other frames, and whether there they are, `(b, k)`."""
+    covered, same = (masks[own] @ masks[other].mT).max(dim=2)
+    theirs, size = fits.at(other).of(same), masks.sum(dim=-1)
+    sizes = torch.stack([size[own], size[other].gather(1, same)])
+    smaller, larger = sizes.amin(dim=0), sizes.amax(dim=0)
+    slopes, spread = fits.at(own).slopes, fits.spread[own]
+    varies, differs = (((spread @ part) * part).sum(dim=(2, 3)) for part in (slopes, theirs.slopes - slopes))
+    is_there = (covered > _SAME_PLACE * smaller) & (smaller > _SAME_SIZE * larger)
+    return theirs, is_there & (differs < _SAME_WAY * varies) & agrees[other].gather(1, same)

@@ -45,7 +45,7 @@ _POINTS = 8192
 _EDGE = 3.0
 """How steeply patterns go from one side of an edge to the other."""
 
-_UNEVEN = 0.2
+_UNEVEN = 0.1
 """By how much of [-1, 1] what covers neighbouring pixels differs where they are looked at more closely."""
 _SAMPLES = ((-0.125, -0.375), (0.375, -0.125), (0.125, 0.375), (-0.375, 0.125))
 """Where within a pixel, to the right and down from its middle: no two in one row or column."""
@@ -228,20 +228,22 @@ class Covering(nn.Module):
         """
         rows, middles = _rows(asked), _rows(points)
         chosen = _chosen(share != 0)
-        whole = rows.new_zeros(len(rows), 3).index_copy(0, chosen, self._mean(rows, [middles], chosen))
-        covered = rearrange(whole, "(b h w) c -> b c h w", h=share.shape[2], w=share.shape[3])
+        found = self._mean(rows[chosen], [middles[chosen]])
+        whole = found.new_zeros(len(rows), 3).index_copy(0, chosen, found)
         if antialias:
-            across, down = (_rows(slope_within(points, axis)) for axis in (3, 2))
-            places = [middles + right * across + below * down for right, below in _SAMPLES]
-            chosen = _chosen(_uneven(covered, share > 0.5))
-            whole.index_copy_(0, chosen, self._mean(rows, places, chosen))
-        return covered * share
+            height, width = share.shape[2:]
+            alone = rearrange(whole, "(b h w) c -> b c h w", h=height, w=width)
+            chosen = _chosen(_uneven(alone, share > 0.5))
+            across, down = (_rows(slope_within(points, axis))[chosen] for axis in (3, 2))
+            places = [middles[chosen] + right * across + below * down for right, below in _SAMPLES]
+            whole = whole.index_copy(0, chosen, self._mean(rows[chosen], places))
+        return rearrange(whole, "(b h w) c -> b c h w", h=share.shape[2], w=share.shape[3]) * share
 
-    def _mean(self, asked: Tensor, places: Sequence[Tensor], chosen: Tensor) -> Tensor:
-        """Cover the `chosen` of `n p` by the mean over several points of each, `n d`: `chosen 3`."""
+    def _mean(self, asked: Tensor, places: Sequence[Tensor]) -> Tensor:
+        """Cover `n p` by the mean over several points of each, `n d`: `n 3`."""
         means = [
-            torch.stack([self._covered(asked[some], points[some]) for points in places]).mean(dim=0)
-            for some in chosen.split(_POINTS)
+            torch.stack([self._covered(some, points) for points in each]).mean(dim=0)
+            for some, *each in zip(*(part.split(_POINTS) for part in (asked, *places)), strict=True)
         ]
         return torch.cat(means)
 

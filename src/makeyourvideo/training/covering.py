@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from makeyourvideo.training.config import CoveringConfig
-from makeyourvideo.training.data import depth_of
 from makeyourvideo.training.sketcher import miscovered, surfaces_of, told_of
 from makeyourvideo.training.sketcher_parts import SketcherPartsStage
 from makeyourvideo.training.tokenizer import context_of
@@ -33,16 +32,9 @@ class CoveringStage(SketcherPartsStage):
         rng, drawn, captions = self.draw(step)
         answers = [self.stills.answers(name, scene) for name, scene, _ in drawn]
         context = context_of(self.text_encoder, self.tokenizer, captions)
-        told, kinds, each_context = told_of(answers, context)
+        told, kinds, context = told_of(answers, context)
         with torch.no_grad():
-            seen = self.before.shapes(depth_of(self.data, drawn).to(self.before.device))[1].softmax(dim=1)
-            found = self.before.about(kinds, each_context)
-            read = self.before.about(seen, context).flatten(2)
-        labels = torch.from_numpy(np.stack([self.stills.labels(name, scene) for name, scene, _ in drawn]))
-        still = np.repeat(np.arange(len(answers)), [len(answer) for answer in answers])
-        for surface, place in enumerate(own_places(labels[still], told, rng)):
-            if place is not None:
-                found[surface, :, 0, 0] = read[still[surface], :, place]
+            found = self.before.about(kinds, context)
         wrong = miscovered(self.sketcher, found, told, rng, self.config.points)
         missed = [(errors / (varies + self.config.faintest).sqrt()).mean() for errors, varies in wrong]
         return torch.stack([*missed, self.config.held_weight * self._strayed(found, told, rng)]).sum()
@@ -56,16 +48,3 @@ class CoveringStage(SketcherPartsStage):
             for sketcher in (self.sketcher, self.before)
         )
         return (now - then).square().mean()
-
-
-def own_places(labels: Tensor, told: Tensor, rng: np.random.Generator) -> list[int | None]:
-    """Choose one of the places at which each surface is seen, by number; none where it is nowhere.
-
-    Args:
-        labels: what is at each place of the still that it is in, and its looks, `(surfaces, 1 + 5, h, w)`.
-        told: what it is, and its looks, `(surfaces, 1 + 5, 1, 1)`.
-        rng: chooses.
-    """
-    is_own = (labels == told.to(labels.device)).all(dim=1).flatten(1).numpy()
-    places = [np.flatnonzero(own) for own in is_own]
-    return [int(rng.choice(own)) if len(own) else None for own in places]
