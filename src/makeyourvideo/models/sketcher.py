@@ -249,12 +249,13 @@ class Covering(nn.Module):
 
     def _covered(self, asked: Tensor, points: Tensor) -> Tensor:
         """The same for `n p` and `n d`, to `n 3`."""
+        times, bent = (Tensor.mul, Tensor.tanh) if torch.is_grad_enabled() else (Tensor.mul_, Tensor.tanh_)
         patterns, *others = _waved(self.waves, points).to(asked.dtype).chunk(_FACTORS, dim=1)
         for mix, factor in zip(self.mix, others, strict=True):
-            patterns = _each(mix, patterns) * factor
+            patterns = times(_each(mix, patterns), factor)
         for bend in (self.edges, self.patterns):
-            patterns = torch.tanh(_EDGE * _each(bend, patterns))
-        return _each(self.albedo, patterns * asked)
+            patterns = bent(_each(bend, patterns, _EDGE))
+        return _each(self.albedo, times(patterns, asked))
 
 
 def _rows(pictures: Tensor) -> Tensor:
@@ -274,10 +275,10 @@ def _uneven(covered: Tensor, own: Tensor) -> Tensor:
     return own & ((most + least).amax(dim=1, keepdim=True) > _UNEVEN)
 
 
-def _each(layer: nn.Module, rows: Tensor) -> Tensor:
+def _each(layer: nn.Module, rows: Tensor, times: float = 1) -> Tensor:
     """A convolution of one pixel, for rows of pixels: of how many differs, and oneDNN keeps code for each."""
     weight, bias = layer.parameters()
-    return linear(rows, weight.flatten(1), bias)
+    return linear(rows, times * weight.flatten(1), times * bias)
 
 
 def _doubled(part: Tensor) -> Tensor:
@@ -288,8 +289,9 @@ def _waved(waves: Iterable[nn.Module], points: Tensor) -> Tensor:
     """Sines over points, in their precision: far points are many waves off, which half precision loses."""
     parts = zip(*(factor.parameters() for factor in waves), strict=True)
     weight, bias = (torch.cat(part).to(points.dtype) * _PACE for part in parts)
+    sine = torch.sin if torch.is_grad_enabled() else torch.sin_
     with in_full(points.device):
-        return torch.sin(linear(points, weight.flatten(1), bias))
+        return sine(linear(points, weight.flatten(1), bias))
 
 
 class Sketcher(ModelMixin, ConfigMixin):
