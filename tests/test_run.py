@@ -85,6 +85,7 @@ def test_video_manifest_and_strip_stand_side_by_side(job: Job, tmp_path: Path) -
         "eta": 1.0,
         "sketch_share": 0.0,
         "refine": True,
+        "antialias": True,
         "scheduler": "DDIMScheduler",
         "seed": 3,
         "fps": 6.0,
