@@ -19,6 +19,7 @@ from makeyourvideo.memory import LAVISH, Thrift
 from makeyourvideo.models.autoencoder import decode, encode, spatial_factor
 from makeyourvideo.models.camera import CameraEstimator, Cameras
 from makeyourvideo.models.dense import by_frames
+from makeyourvideo.models.following import Followed, Follower
 from makeyourvideo.models.refiner import Refiner
 from makeyourvideo.models.rigid import REACH
 from makeyourvideo.models.sketcher import Sketcher
@@ -257,11 +258,15 @@ class DenoisingPipeline(DiffusionPipeline):
         keys: Sequence[int],
     ) -> Views:
         """What cameras see of whole videos: a window's follow from those before."""
-        told = (camera.cameras(self._seen(*one)) for one in zip(plans, depths, strict=True))
-        cameras = Cameras.joined(list(told))  # a sample has the same, whatever others are made with it
+        told, followed = [], []
+        for one in zip(plans, depths, strict=True):  # a sample has the same, whatever others are made with it
+            follower = Follower()
+            told.append(camera.cameras(follower.watch(self._seen(*one))))
+            followed.append(follower.followed(told[-1]))
+        cameras, objects = Cameras.joined(told), Followed(*map(torch.cat, zip(*followed, strict=True)))
         across, along = _SUN
         sun = torch.tensor([[drawn_side(key) * across, along] for key in keys]).to(cameras.heading)
-        return Views.under(sun, cameras)
+        return Views.under(sun, cameras, objects)
 
     def _conditions(self, plans: Sequence[Plan], depths: Sequence[DepthClip], frames: range) -> Tensor:
         """Depth of some frames of a batch, as the network is shown it, in single precision: `b p*p f h w`."""
@@ -311,11 +316,14 @@ class DenoisingPipeline(DiffusionPipeline):
         if factor != 1:
             flat = interpolate(flat, scale_factor=factor, mode="bilinear")
         rows, columns = (side // 2 for side in flat.shape[2:])
-        seen = (views.cameras.heading, views.cameras.floor(rows, columns), views.sun)
+        floor = views.cameras.floor(rows, columns)
+        seen = (views.cameras.heading, floor, views.sun, *views.followed)
         parts = (flat, embeds.repeat_interleave(num_frames, dim=0), *(part.flatten(0, 1) for part in seen))
         size = min(self.thrift.decoded_frames, max(1, _PIXELS_TOGETHER // flat[0].numel()))
         samples = zip(*(part.split(num_frames) for part in parts), strict=True)
-        painted = (sketcher(*sample, shown, size, plan.antialias) for sample in samples)
+        painted = (
+            sketcher(*sample[:5], Followed(*sample[5:]), shown, size, plan.antialias) for sample in samples
+        )
         return torch.stack([((one.float().clamp(-1, 1) + 1) * 127.5).round().byte() for one in painted])
 
     def _encoded(self, painted: Tensor, frames: int) -> Tensor:

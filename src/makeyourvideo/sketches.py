@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
 from makeyourvideo.models.camera import Cameras, turned
+from makeyourvideo.models.following import Followed
 from makeyourvideo.models.rigid import REACH
 
 
@@ -17,20 +18,22 @@ class Views:
 
     Attributes:
         cameras: how they stand.
+        followed: how they head as objects have it, of the same frames.
         sun: which way the light comes from, `(batch, frames, 2)`: to the right, and from ahead.
     """
 
     cameras: Cameras
+    followed: Followed
     sun: Tensor
 
     @classmethod
-    def under(cls, sun: Tensor, cameras: Cameras) -> "Views":
+    def under(cls, sun: Tensor, cameras: Cameras, followed: Followed) -> "Views":
         """See the sun, `(batch, 2)` as the first camera has it, from each camera."""
-        return cls(cameras, turned(sun[:, None].expand_as(cameras.place), -cameras.heading))
+        return cls(cameras, followed, turned(sun[:, None].expand_as(cameras.place), -cameras.heading))
 
     def at(self, frames: slice) -> "Views":
         """Return those of some frames."""
-        return Views(self.cameras.at(frames), self.sun[:, frames])
+        return Views(self.cameras.at(frames), self.followed.at(frames), self.sun[:, frames])
 
 
 _PIXELS = 2**17

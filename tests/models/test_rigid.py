@@ -36,7 +36,9 @@ def points_of(clip: Clip) -> Tensor:
 
 
 def agreeing(points: Tensor, depth: Tensor) -> Tensor:
-    return agreed(points, depth, segmented(depth).objects, torch.zeros(len(points), device=points.device))
+    return agreed(
+        points, depth, segmented(depth).objects, torch.zeros(len(points), 1, 1, device=points.device)
+    )
 
 
 @cache
@@ -131,7 +133,7 @@ def told_of(clip: Clip, spread: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     moved = spread * torch.randn(len(true), 3, 1, 1, generator=generator)
     told = torch.einsum("fij,fjyx->fiyx", bend, true) + moved
     depth = torch.from_numpy(DepthVideo.from_metric_depth(clip.depth).values)[:, None]
-    return told, true, depth, cameras_of(clip.scene).heading[0]
+    return told, true, depth, cameras_of(clip.scene).heading[0, :, None, None]
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -155,7 +157,7 @@ def test_what_spins_stays_right(turn: float) -> None:
     true = torch.from_numpy(clip.points[:1]).movedim(-1, 1).clamp(-1, 1)
     angles = turn * torch.arange(5)[:, None, None]
     told = upright(true.expand(5, -1, -1, -1), angles)  # as if it turned under its own outline
-    found = agreed(told, depth, segmented(depth).objects, torch.zeros(5), in_a_row=True)
+    found = agreed(told, depth, segmented(depth).objects, torch.zeros(5, 1, 1), in_a_row=True)
     mask = torch.from_numpy(clip.surfaces[:1] == 1)[:, None].expand(5, 3, -1, -1)
     assert (found - told)[mask].abs().mean() < 0.01
 

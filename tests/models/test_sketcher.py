@@ -13,6 +13,7 @@ from torch.nn.functional import interpolate
 from makeyourvideo import DepthVideo, MakeYourVideoPipeline
 from makeyourvideo.errors import InputError
 from makeyourvideo.memory import LADDER, Thrift
+from makeyourvideo.models.following import Followed
 from makeyourvideo.models.relief import RELIEF, relief
 from makeyourvideo.models.rigid import agreed
 from makeyourvideo.models.segments import Segments, segmented
@@ -101,12 +102,13 @@ def test_patterns_lie_where_the_points_say(sketcher: Sketcher) -> None:
     depth, text = torch.rand(2, 1, 32, 32) * 2 - 1, torch.randn(2, 5, 24)
     heading, floor, sun = torch.randn(2), torch.randn(2, 2, 16, 16), torch.randn(2, 2)
     seen, kinds = sketcher.shapes(depth)
-    likely, located = kinds.softmax(dim=1), sketcher.located(seen, heading)
+    likely, located = kinds.softmax(dim=1), sketcher.located(seen)
     segments = segmented(depth)
     small, objects = (part[:, :, ::2, ::2] for part in (depth, segments.objects))
     found, lit = sketcher.about(likely, text), relief(depth, sun, objects)
     assert located.shape == (2, 3, 16, 16)
-    points = agreed(upright(located, heading[:, None, None]), small, objects, heading)
+    headings = heading[:, None, None]
+    points = agreed(upright(located, headings), small, objects, headings)
     picture = sketcher.picture(seen, likely, found, points, floor, lit, segments)
     torch.testing.assert_close(picture, sketcher(depth, text, heading, floor, sun))
     for which in range(2):
@@ -299,13 +301,28 @@ def test_points_turn_with_the_camera_and_stay_as_high() -> None:
 
 
 @torch.no_grad()
-def test_a_quarter_turn_of_the_camera_shows_an_object_no_other_side(sketcher: Sketcher) -> None:
-    seen, _ = sketcher.shapes(torch.rand(1, 1, 32, 32) * 2 - 1)
-    one, quarter, eighth = (
-        sketcher.located(seen, torch.tensor([turn])) for turn in (0.2, 0.2 + math.pi / 2, 0.8)
-    )
-    torch.testing.assert_close(one, quarter, atol=1e-5, rtol=1e-4)
-    assert not torch.allclose(one, eighth)
+def test_points_are_turned_as_their_object_is_followed(
+    sketcher: Sketcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    depth = -torch.ones(2, 1, 32, 32)
+    depth[..., 16:, :] = torch.linspace(-0.95, 0.5, 16)[:, None]
+    depth[..., 4:26, 10:20] = 0.6
+    turned_by: list[torch.Tensor] = []
+
+    def noted(points: torch.Tensor, headings: torch.Tensor) -> torch.Tensor:
+        turned_by.append(headings)
+        return upright(points, headings)
+
+    monkeypatch.setattr("makeyourvideo.models.sketcher.upright", noted)
+    place = torch.tensor([[0.1, -0.1], [0.0, 0.0]]).expand(2, 2, 2)
+    followed = Followed(place, torch.tensor([[50, 0], [50, 0]]), torch.tensor([[0.7, 9.0], [0.9, 9.0]]))
+    given = (torch.randn(2, 5, 24), torch.tensor([0.2, 0.3]), torch.randn(2, 2, 16, 16), torch.randn(2, 2))
+    sketcher(depth, *given, followed)
+    sketcher(depth, *given)
+    (headings, alone) = turned_by
+    assert alone.flatten().tolist() == pytest.approx([0.2, 0.3])
+    torch.testing.assert_close(headings[:, 6, 7], torch.tensor([0.7, 0.9]))
+    torch.testing.assert_close(headings[:, 2, 2], torch.tensor([0.2, 0.3]))
 
 
 @torch.no_grad()

@@ -2,10 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from makeyourvideo.models.sketcher import upright
 from makeyourvideo.training.config import read_config
 from makeyourvideo.training.data import open_data
-from makeyourvideo.training.stills import LOOKS, SEEN, Placed, Stills, _turns, _upright_turns, standing_in
+from makeyourvideo.training.stills import LOOKS, SEEN, Placed, Stills, standing_in
 from makeyourvideo.world.scene import sample_scene
 
 
@@ -40,21 +39,6 @@ def test_the_sketcher_is_told_what_stands_where(stills):
                 assert said == {name: getattr(world, name), "style": world.style}
 
 
-def test_points_are_told_in_the_same_quarter_turn_from_everywhere():
-    """As a camera goes round a cube, whose sides look alike, and a ball, all of whose sides do."""
-    tilt = np.array([[1, 0, 0], [0, 0.8, -0.6], [0, 0.6, 0.8]])
-    found = []
-    for around in np.linspace(0, 6, 9):
-        poses = _upright_turns(np.array([0.3, 2.0]) - around)
-        poses[1] = poses[1] @ tilt  # it has rolled
-        turns = _turns(poses, np.array([False, True]), np.float64(around))
-        seen = torch.from_numpy(turns @ [1.0, 0.5, 0.2])[..., None, None]
-        found.append(upright(seen, torch.full((2, 1, 1), around, dtype=torch.double)))
-    cube, ball = torch.stack(found)[..., 0, 0].unbind(dim=1)
-    torch.testing.assert_close(cube, torch.tensor([[1.0, 0.5, 0.2]]).double().expand_as(cube))
-    torch.testing.assert_close(ball, ball[:1].expand_as(ball))
-
-
 def test_points_in_the_world_are_told_as_the_camera_sees_them():
     scene = sample_scene(3)
     standing = standing_in(scene)
@@ -71,12 +55,11 @@ def test_points_in_the_world_are_told_as_the_camera_sees_them():
 def test_a_mirrored_still_has_its_patterns_in_the_mirror_and_all_else_the_right_way_round():
     points, wanted = torch.rand(2, 3, 4, 4), torch.rand(2, 3, 4, 4)
     floor, surfaces = torch.rand(2, 2, 4, 4), torch.arange(32).view(2, 1, 4, 4)
-    placed = Placed(points, wanted, floor, surfaces, heading=torch.rand(2), sun=torch.rand(2, 2))
+    placed = Placed(points, wanted, floor, surfaces, sun=torch.rand(2, 2))
     found = placed.mirrored(torch.tensor([True, False])[:, None, None, None])
     for ours, theirs in zip(found, placed, strict=True):
         assert torch.equal(ours[1], theirs[1])
     for ours, theirs in zip(found[:4], placed[:4], strict=True):
         side = torch.tensor([-1, 1, 1])[:, None, None] if theirs is wanted else 1
         assert torch.equal(ours[0], theirs[0].flip(2) * side)
-    assert found.heading[0] == -placed.heading[0]
     assert torch.equal(found.sun[0], placed.sun[0] * torch.tensor([-1, 1]))

@@ -203,7 +203,7 @@ class CameraEstimator(ModelMixin, ConfigMixin):
         """The same of clips that come in parts, of which no two are held at once."""
         forward, backward, last = [], [], None
         for part in depths:
-            small = _shrunk(part.float())
+            small = shrunk(part.float())
             small = torch.cat([small, small.flip(3)])  # and its mirror image
             if last is None:
                 backward.append(self._still(small[:, :1]))
@@ -311,7 +311,7 @@ def _summed(equations: Tensor) -> Tensor:
     return rearrange(around, "b (g r c) f -> b f g r c", r=equations.shape[3], c=equations.shape[4])
 
 
-def _shrunk(depth: Tensor) -> Tensor:
+def shrunk(depth: Tensor) -> Tensor:
     """Resize so that the shorter side is as long as what is looked at; a plain floor stays straight."""
     factor = _SIDE / min(depth.shape[2:])
     if factor == 1:

@@ -68,7 +68,9 @@ class _Fits(NamedTuple):
         return torch.cat([slopes, self.mean - self.middle @ slopes], dim=2)
 
 
-def agreed(points: Tensor, depth: Tensor, objects: Tensor, heading: Tensor, in_a_row: bool = False) -> Tensor:
+def agreed(
+    points: Tensor, depth: Tensor, objects: Tensor, headings: Tensor, in_a_row: bool = False
+) -> Tensor:
     """Make points of each object an affine map of where they are in space, where they nearly are one.
 
     Args:
@@ -76,7 +78,7 @@ def agreed(points: Tensor, depth: Tensor, objects: Tensor, heading: Tensor, in_a
         depth: inverse depth there, at most 1, `(b, 1, h, w)`. -1 is taken for infinity; where it is nearer,
             space is bent, and less agrees.
         objects: which pixels are of which, `(b, objects, h, w)`, from `segmented`.
-        heading: of the cameras, in radians to the right, `(b,)`.
+        headings: of the camera as each pixel has it, in radians to the right, `(b, h, w)` or `(b, 1, 1)`.
         in_a_row: whether these are frames of one clip: then what is told of an object in frames up to `REACH`
             before and after counts as much as what is told in its own, if it is in both.
 
@@ -85,7 +87,7 @@ def agreed(points: Tensor, depth: Tensor, objects: Tensor, heading: Tensor, in_a
     """
     with in_full(depth.device):
         masks, told = objects.flatten(2), rearrange(points.float(), "b c h w -> b (h w) c")
-        placed = _placed((depth.float() + 1) / 2, heading.float())
+        placed = _placed((depth.float() + 1) / 2, headings.float())
         fits, off = _fitted(masks, placed, told)
         least, most = _AGREEING
         share = masks @ (off < 2).float()[..., None] / masks.sum(dim=-1, keepdim=True).clamp(min=1)
@@ -96,14 +98,14 @@ def agreed(points: Tensor, depth: Tensor, objects: Tensor, heading: Tensor, in_a
     return rearrange(told + change * (masks.mT @ agrees), "b (h w) c -> b c h w", w=points.shape[3])
 
 
-def _placed(near: Tensor, heading: Tensor) -> Tensor:
+def _placed(near: Tensor, headings: Tensor) -> Tensor:
     """Where pixels are, to the right, up and ahead of an upright camera that heads 0, and 1: `b n 4`."""
     up, right = up_and_right(near.shape[2], near.shape[3], near.device)
     pitch = floor_line(near).seen_with(FOCAL)[0][..., None]
     far = 1 / near[:, 0].clamp(min=_FARTHEST)
     right, up = far * right / FOCAL, far * up[:, None] / FOCAL
     up, ahead = up * pitch.cos() - far * pitch.sin(), up * pitch.sin() + far * pitch.cos()
-    across = turned(torch.stack([right, ahead], dim=-1), heading[:, None, None])
+    across = turned(torch.stack([right, ahead], dim=-1), headings)
     placed = torch.stack([across[..., 0], up, across[..., 1], torch.ones_like(up)], dim=-1)
     return placed.flatten(1, 2)
 

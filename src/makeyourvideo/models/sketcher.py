@@ -18,6 +18,7 @@ from torch.nn.functional import gelu, interpolate, linear, max_pool2d, normalize
 
 from makeyourvideo.models.camera import turned
 from makeyourvideo.models.dense import Linear, by_frames
+from makeyourvideo.models.following import Followed, headings_of
 from makeyourvideo.models.mixing import Mixing, in_full, slope_within, slopes
 from makeyourvideo.models.relief import RELIEF, relief
 from makeyourvideo.models.rigid import agreed
@@ -333,7 +334,6 @@ class Sketcher(ModelMixin, ConfigMixin):
         self.locate = nn.ModuleList(
             [Painting(channels, half, half, reach=(3, 3)), Painting(half, quarter, quarter, reach=(1, 1))]
         )
-        self.facing = Linear(2, channels)
         self.points = nn.Conv2d(quarter, 3, 3, padding=1)
         self.cover = Covering(channels, asking=4)
         self.pave = Covering(channels, dimensions=2, patterns=48)
@@ -350,6 +350,7 @@ class Sketcher(ModelMixin, ConfigMixin):
         heading: Tensor,
         floor: Tensor,
         sun: Tensor,
+        followed: Followed | None = None,
         shown: slice | None = None,
         at_once: int | None = None,
         antialias: bool = False,
@@ -364,6 +365,7 @@ class Sketcher(ModelMixin, ConfigMixin):
                 metres; `Cameras` tell both.
             sun: which way the light comes from, `(n, 2)`: to the right, and from ahead of the camera.
                 Heading, floor and sun are in single precision, whatever the rest is in.
+            followed: how the camera heads as objects have it, `(n, …)`; else they are taken to stand still.
             shown: which frames are painted, where all are of one clip and in a row: then points of an object
                 agree with those in the frame before and after. Without it, all are painted, each for itself.
             at_once: how many frames are painted at once; all by default.
@@ -375,8 +377,10 @@ class Sketcher(ModelMixin, ConfigMixin):
         seen, kinds = self.shapes(depth)
         segments = segmented(depth)
         small, objects = (part[:, :, ::2, ::2] for part in (depth, segments.objects))
-        points = upright(self.located(seen, heading), heading[:, None, None])
-        points = agreed(points, small, objects, heading, in_a_row=shown is not None)
+        headings = heading[:, None, None] if followed is None else headings_of(objects, followed, heading)
+        points = agreed(
+            upright(self.located(seen), headings), small, objects, headings, in_a_row=shown is not None
+        )
 
         def paint(*given: Tensor) -> Tensor:
             depth, context, floor, sun, kinds, points, *rest = given
@@ -413,17 +417,13 @@ class Sketcher(ModelMixin, ConfigMixin):
             found = mix(read(found, phrases))
         return self.norm(found)
 
-    def located(self, seen: list[Tensor], heading: Tensor) -> Tensor:
+    def located(self, seen: list[Tensor]) -> Tensor:
         """Where on its object each point lies, by what is seen: `b 3 4h 4w` (Wang et al. 2019, NOCS).
 
-        In units of the object's size, about -1 to 1, and in the object's own frame as the camera, which heads
-        `heading`, `(b,)`, sees it: `upright` turns it back. Of the quarter turns of that frame, which depth
-        does not tell apart, it is the one nearest to heading straight ahead: in every frame the same one,
-        however the camera goes round. Where no object is the points mean nothing.
+        In units of the object's size, about -1 to 1, to the right, up and ahead of its middle as an upright
+        camera has it; `upright` turns it to the object's own frame. Where none is the points mean nothing.
         """
         _, halves, quarters, hidden = seen
-        quarter_turns = torch.stack([torch.cos(4 * heading), torch.sin(4 * heading)], dim=1)
-        hidden = hidden + self.facing(quarter_turns.to(hidden.dtype))[:, :, None, None]
         for locate, part in zip(self.locate, (quarters, halves), strict=True):
             (hidden,) = locate(hidden, part)
         found: Tensor = self.points(gelu(hidden))

@@ -75,7 +75,7 @@ class SketcherStage:
         found = self.sketcher.about(likely, context)
         read = self._misread(found, batch.labels[:, 1:]) + self._reading(rng)
         wanted, surfaces = (part[:, :, ::2, ::2] for part in (batch.placed.wanted, batch.placed.surfaces))
-        missed = (self.sketcher.located(seen, batch.placed.heading) - wanted).abs().mean(dim=1)
+        missed = (self.sketcher.located(seen) - wanted).abs().mean(dim=1)
         lost = (missed * (surfaces[:, 0] > 0)).sum() / (surfaces > 0).sum().clamp(min=1)
         painted = mispainted(self.sketcher, seen, likely, found, batch, rng, self.config)
         return unseen + read + self.config.point_weight * lost + self.config.picture_weight * painted

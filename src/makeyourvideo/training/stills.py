@@ -33,8 +33,6 @@ LOOKS = {
     "style": tuple(STYLES),
 }
 """What the text may say of it."""
-ROUND = ("ball", "cylinder", "cone", "capsule")
-"""Families that look the same however they are turned: which way, depth does not tell."""
 UNKNOWN = -100
 PLACE = 8
 """Side in pixels of what the sketcher reads about."""
@@ -50,13 +48,11 @@ class Standing(NamedTuple):
     Attributes:
         camera: one of one frame.
         poses: of the objects against a camera that looks level, `(objects, 3, 3)`: to the right, up, ahead.
-        is_round: which of them look the same however they are turned.
         sun: which way the light comes from, to the right and ahead, `(2,)`.
     """
 
     camera: Cameras
     poses: NDArray[np.float64]
-    is_round: NDArray[np.bool_]
     sun: Tensor
 
 
@@ -65,10 +61,9 @@ class Placed(NamedTuple):
 
     Attributes:
         points: where on its object each pixel lies, `(b, 3, h, w)`.
-        wanted: the same as `Sketcher.located` is to tell it.
+        wanted: the same as `Sketcher.located` is to tell it: to the right, up and ahead of the camera.
         floor: where on the floor, at half the size, `(b, 2, h/2, w/2)`.
         surfaces: which object it is, `(b, 1, h, w)`.
-        heading: of the cameras, `(b,)`.
         sun: which way the light comes from, to the right and ahead of them, `(b, 2)`.
     """
 
@@ -76,7 +71,6 @@ class Placed(NamedTuple):
     wanted: Tensor
     floor: Tensor
     surfaces: Tensor
-    heading: Tensor
     sun: Tensor
 
     def mirrored(self, some: Tensor) -> "Placed":
@@ -85,7 +79,7 @@ class Placed(NamedTuple):
         side = torch.where(some, -1.0, 1.0)[:, 0, 0]
         wanted = torch.cat([wanted[:, :1] * side[..., None, None], wanted[:, 1:]], dim=1)
         sun = torch.cat([self.sun[:, :1] * side, self.sun[:, 1:]], dim=1)
-        return Placed(points, wanted, floor, surfaces, self.heading * side[:, 0], sun)
+        return Placed(points, wanted, floor, surfaces, sun)
 
 
 class Batch(NamedTuple):
@@ -116,23 +110,22 @@ class Stills:
         """Open stills that were drawn; half of them, as `rng` decides, are mirrored."""
         labels = torch.from_numpy(np.stack([self.labels(name, scene) for name, scene, _ in drawn]))
         mirrored = torch.from_numpy(rng.random(len(drawn)) < 0.5)[:, None, None, None]
-        placed = self.placed(rng, drawn).mirrored(mirrored)
+        placed = self.placed(drawn).mirrored(mirrored)
         depth, pictures, labels = (
             torch.where(mirrored, part.flip(3), part).to(device)
             for part in (depth_of(self.data, drawn), pictures_of(self.data, drawn), labels)
         )
         return Batch(depth, pictures, labels, Placed(*(part.to(device) for part in placed)))
 
-    def placed(self, rng: np.random.Generator, drawn: Drawn) -> Placed:
-        """Tell where everything in some stills is, for cameras whose heading is drawn."""
-        headings = rng.uniform(-np.pi, np.pi, len(drawn)).astype(np.float32)
+    def placed(self, drawn: Drawn) -> Placed:
+        """Tell where everything in some stills is."""
         points, wanted, floors, surfaces, suns = [], [], [], [], []
-        for (name, scene, frames), heading in zip(drawn, headings, strict=True):
+        for name, scene, frames in drawn:
             data = self.data[name]
             points.append(data.points[scene][frames][0].astype(np.float32))
             surfaces.append(data.surfaces[scene][frames][0])
-            camera, poses, is_round, sun = self._standing(name, scene, frames)
-            each = np.concatenate([np.eye(3)[None], _turns(poses, is_round, heading)]).astype(np.float32)
+            camera, poses, sun = self._standing(name, scene, frames)
+            each = np.concatenate([np.eye(3)[None], poses]).astype(np.float32)
             wanted.append(each[np.maximum(surfaces[-1], 0)] @ points[-1][..., None])
             floors.append(camera.floor(*(side // 2 for side in surfaces[-1].shape))[0])
             suns.append(sun)
@@ -141,7 +134,6 @@ class Stills:
             torch.from_numpy(np.stack(wanted)[..., 0]).movedim(-1, 1),
             torch.cat(floors),
             torch.from_numpy(np.stack(surfaces))[:, None],
-            torch.from_numpy(headings),
             torch.stack(suns),
         )
 
@@ -162,21 +154,6 @@ class Stills:
         return np.moveaxis(answers[shares.argmax(dim=0).numpy()], -1, 0)
 
 
-def _turns(
-    poses: NDArray[np.float64], is_round: NDArray[np.bool_], heading: np.floating
-) -> NDArray[np.float64]:
-    """What takes points of objects to where `Sketcher.located` is to tell them, `(objects, 3, 3)`.
-
-    Args:
-        poses: of the objects, as in `Standing`.
-        is_round: which of them look the same however they are turned: those are told as they stand.
-        heading: of the camera.
-    """
-    turned_by = np.arctan2(-poses[:, 2, 0], poses[:, 0, 0])
-    quarters = np.round((turned_by + heading) / (np.pi / 2)) * (np.pi / 2)
-    return np.where(is_round[:, None, None], poses, _upright_turns(quarters - heading))
-
-
 def _upright_turns(angles: NDArray[np.float64]) -> NDArray[np.float64]:
     """Matrices that do what `upright` does, `(angles, 3, 3)`."""
     sine, cosine, none = np.sin(angles), np.cos(angles), np.zeros_like(angles)
@@ -192,7 +169,6 @@ def standing_in(scene: Scene) -> Standing:
     return Standing(
         camera,
         poses=_upright_turns(-heading.double().numpy()) @ [thing.poses[0, :3, :3] for thing in scene.things],
-        is_round=np.isin([thing.family for thing in scene.things], ROUND),
         sun=turned(sun, -heading[0]),
     )
 
