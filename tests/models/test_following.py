@@ -9,7 +9,6 @@ from torch import Tensor
 
 from makeyourvideo.models.camera import CameraEstimator, Cameras
 from makeyourvideo.models.following import Followed, Follower, headings_of
-from makeyourvideo.models.parallax import up_and_right
 from makeyourvideo.models.segments import segmented
 from makeyourvideo.pipeline import BUNDLED_MODEL
 from makeyourvideo.structure.depth import DepthVideo
@@ -59,11 +58,12 @@ def true_turn(scene: Scene) -> float:
 @pytest.mark.parametrize("move", ["spin", "still"])
 def test_the_camera_heads_as_an_object_has_it(family: str, move: str) -> None:
     """Though the camera is told to stand."""
+    assert len(clips(family, move)) == 3
     for clip in clips(family, move):
-        heading = followed(clip).heading[0, :, 0]
-        assert heading[0] == 0
+        turn = followed(clip).turn[0, :, 0]
+        assert turn[0] == 0
         true = true_turn(clip.scene)
-        assert heading[-1].item() == pytest.approx(true, abs=0.1 + 0.4 * abs(true))
+        assert turn[-1].item() == pytest.approx(true, abs=0.1 + 0.4 * abs(true))
 
 
 @torch.no_grad()
@@ -74,7 +74,7 @@ def test_what_is_round_turns_as_the_camera_is_told_to() -> None:
     for family in ("ball", "cylinder", "cone"):
         for clip in clips(family, "spin"):
             cameras = bundled(depth_of(clip))
-            strayed.append((followed(clip, cameras).heading[0, :, 0] - cameras.heading[0]).abs().max())
+            strayed.append(followed(clip, cameras).turn[0, :, 0].abs().max())
             assert abs(true_turn(clip.scene)) > 0.3
     assert torch.stack(strayed).median() < 0.05
     assert max(strayed) < 0.2
@@ -93,23 +93,44 @@ def test_parts_of_a_clip_are_followed_as_the_whole() -> None:
 def test_one_frame_alone_is_seen_as_it_stands() -> None:
     (clip,) = clips("cube", "spin", 1)
     found = followed(clip.at(slice(1)))
-    assert found.heading.shape == found.size.shape == (1, 1, 8)
-    assert not found.heading.any()
+    assert found.turn.shape == found.size.shape == (1, 1, 8)
+    assert not found.turn.any()
 
 
-def test_an_object_that_was_not_there_begins_as_the_camera_heads() -> None:
+def test_samples_of_a_batch_are_followed_each_as_alone() -> None:
+    depths = [depth_of(clip) for clip in clips("cube", "spin", 2)]
+    together = Follower()
+    list(together.watch(torch.cat(depths).split(3, dim=1)))
+    cameras = standing(8)
+    found = together.followed(Cameras.joined([cameras, cameras]))
+    for sample, clip in enumerate(clips("cube", "spin", 2)):
+        for one, other in zip(found, followed(clip), strict=True):
+            torch.testing.assert_close(one[sample : sample + 1], other, atol=1e-4, rtol=1e-3)
+
+
+def test_an_object_that_is_lost_begins_anew_and_one_that_is_hidden_in_part_goes_on() -> None:
     (clip,) = clips("cube", "spin", 1)
     depth = depth_of(clip).clone()
-    up, _ = up_and_right(64, 64, depth.device)
-    empty = depth[:, :1].amin(dim=(1, 3), keepdim=True).expand(1, 4, 64, 64)  # the floor's line, and sky
-    depth[:, :4] = torch.minimum(depth[:, :4], empty)
-    follower, cameras = Follower(), standing(8)
-    cameras.heading[0] = torch.arange(8) * 0.1
-    list(follower.watch([depth]))
-    found = follower.followed(cameras)
-    assert not found.size[0, :4].any()
-    assert found.heading[0, 4, 0].item() == pytest.approx(0.4)
-    assert len(up) == 64
+    floor = depth.amin(dim=(1, 3), keepdim=True)[0].expand(1, 64, 64)[0]
+    whole = followed(clip).turn[0, :, 0]
+    columns = (clip.surfaces[4] == 1).any(axis=0).nonzero()[0]
+    half = depth.clone()
+    half[0, 4, :, columns.mean().astype(int) :] = floor[:, columns.mean().astype(int) :]
+    depth[0, 4] = floor
+    for some, least, most in ((depth, 0.0, 0.7), (half, 0.55, 1.0)):
+        follower = Follower()
+        list(follower.watch([some]))
+        found = follower.followed(standing(8)).turn[0, -1, 0]
+        assert least * whole[-1].abs() <= found.abs() <= most * whole[-1].abs()
+
+
+def test_a_face_that_looks_straight_at_the_camera_tells_nothing_but_breaks_nothing() -> None:
+    up = (63 - 2 * torch.arange(64)) / 64
+    near = (0.1 * (0.5 - up)).clamp(min=0)[:, None].repeat(1, 64)
+    near[10:50, 8:56] = 0.9
+    follower = Follower()
+    list(follower.watch([(2 * near - 1)[None, None].expand(1, 4, -1, -1)]))
+    assert follower.followed(standing(4)).turn.abs().max() < 1e-3
 
 
 def test_pixels_are_turned_as_the_nearest_followed_object() -> None:
@@ -119,7 +140,7 @@ def test_pixels_are_turned_as_the_nearest_followed_object() -> None:
     place = torch.tensor([[[-0.2, 0.76], [-0.2, 0.0], [-0.25, -0.75]]])
     tracks = Followed(place, torch.tensor([[4.0, 4.0, 0.0]]), torch.tensor([[0.5, 7.0, 8.0]]))
     found = headings_of(objects, tracks, torch.tensor([0.1]))[0]
-    assert found[4, 6].item() == pytest.approx(0.5)
+    assert found[4, 6].item() == found[3, 7].item() == pytest.approx(0.6)  # and beside it
     assert found[4, 0].item() == pytest.approx(0.1)  # what was followed there is gone
     assert found[0, 0].item() == pytest.approx(0.1)
 
@@ -129,7 +150,7 @@ def test_followed_frames_without_contents_have_their_shapes() -> None:
     list(follower.watch([torch.empty(1, 3, 128, 128, device="meta")]))
     cameras = standing(3).mapped(lambda value: value.to("meta"))
     found = follower.followed(cameras)
-    assert found.heading.shape == (1, 3, 8)
+    assert found.turn.shape == (1, 3, 8)
     objects = segmented(torch.empty(3, 1, 64, 64, device="meta")).objects
     own = Followed(*(part[0] for part in found))
     assert headings_of(objects, own, cameras.heading[0]).shape == (3, 64, 64)

@@ -315,7 +315,7 @@ def test_points_are_turned_as_their_object_is_followed(
 
     monkeypatch.setattr("makeyourvideo.models.sketcher.upright", noted)
     place = torch.tensor([[0.1, -0.1], [0.0, 0.0]]).expand(2, 2, 2)
-    followed = Followed(place, torch.tensor([[50, 0], [50, 0]]), torch.tensor([[0.7, 9.0], [0.9, 9.0]]))
+    followed = Followed(place, torch.tensor([[50, 0], [50, 0]]), torch.tensor([[0.5, 9.0], [0.6, 9.0]]))
     given = (torch.randn(2, 5, 24), torch.tensor([0.2, 0.3]), torch.randn(2, 2, 16, 16), torch.randn(2, 2))
     sketcher(depth, *given, followed)
     sketcher(depth, *given)
@@ -458,11 +458,13 @@ def test_the_sketch_reads_the_prompt_alone_and_the_light_comes_from_behind_the_c
 ) -> None:
     read: list[torch.Tensor] = []
     suns: list[torch.Tensor] = []
+    followed: list[Followed] = []
     forward = pipe.sketcher.forward
 
     def painted(depth: torch.Tensor, context: torch.Tensor, *others: Any) -> torch.Tensor:
         read.append(context[:1])
         suns.append(others[2][0])
+        followed.append(others[3])
         return forward(depth, context, *others)
 
     monkeypatch.setattr(pipe.sketcher, "forward", painted)
@@ -476,6 +478,7 @@ def test_the_sketch_reads_the_prompt_alone_and_the_light_comes_from_behind_the_c
     assert (ahead < 0).all()
     assert right.min() < -0.2
     assert right.max() > 0.2
+    assert all(part.shape[0] == depth.num_frames for seen in followed for part in seen)
 
 
 def test_windows_are_sketched_as_parts_of_the_whole(pipe: MakeYourVideoPipeline, depth: DepthVideo) -> None:

@@ -1,7 +1,7 @@
 """The camera, told from depth: how it stands and moves above the floor. Ours: the paper has no such part.
 
 A plain floor looks the same in depth however far the camera has gone. How far that is, the objects that stand
-on it show. So what is drawn on the floor, and on what is round, can stay where it is while the camera moves.
+on it show. So what is drawn on the floor can stay where it is while the camera moves.
 """
 
 from collections.abc import Callable, Iterable, Sequence

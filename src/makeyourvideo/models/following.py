@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
+from torch.nn.functional import max_pool2d, pad
 
 from makeyourvideo.models.camera import Cameras, shrunk, turned
 from makeyourvideo.models.mixing import in_full
@@ -16,8 +16,8 @@ from makeyourvideo.models.parallax import floor_line, parallax, up_and_right
 from makeyourvideo.models.segments import segmented
 
 _SAME_PLACE, _SAME_SIZE = 0.5, 0.6
-"""Which share of the smaller of two the larger must cover, and how small that may be, for them to be the same
-object."""
+"""Which share of the smaller of two the larger must cover for them to be the same object, and how small that
+may be to tell how it turns."""
 _RIDGE = 1e-3
 """What is added to normal equations, so that objects move as the camera has it where depth does not tell."""
 _TURN_RIDGE = 0.1
@@ -26,6 +26,8 @@ _FALL = 0.01
 """By how fast a fall, in heights of the camera a frame, twice as much is added: what is fast tells little."""
 _NEAR = 0.15
 """How far an object may lie from where it was followed, in halves of the shorter side."""
+_BESIDE = 2
+"""How many pixels around an object are turned as it is: its outline and feet may be of no object."""
 
 
 class Followed(NamedTuple):
@@ -34,12 +36,12 @@ class Followed(NamedTuple):
     Attributes:
         place: the middle of each, up and to the right in halves of the shorter side, `(…, 2)`.
         size: how many pixels it has; 0 if there is none.
-        heading: of the camera as the object has it, in radians to the right.
+        turn: how much farther to the right the camera has turned as the object has it, in radians.
     """
 
     place: Tensor
     size: Tensor
-    heading: Tensor
+    turn: Tensor
 
     def at(self, frames: slice) -> "Followed":
         """Return those of some frames."""
@@ -65,11 +67,9 @@ class Follower:
         batch = len(small)
         whole = small if self._last is None else torch.cat([self._last, small], dim=1)
         self._last = whole[:, -1:]
-        masks = segmented(whole.flatten(0, 1)[:, None]).objects.unflatten(0, (batch, -1)).flatten(3)
-        up, right = up_and_right(whole.shape[2], whole.shape[3], whole.device)
-        where = torch.stack(torch.broadcast_tensors(up[:, None], right), dim=-1).flatten(0, 1)
-        size = masks.sum(dim=-1)
-        place = (masks @ where) / size.clamp(min=1)[..., None]
+        objects = segmented(whole.flatten(0, 1)[:, None]).objects
+        place, size = (part.unflatten(0, (batch, -1)) for part in _middles(objects))
+        masks = objects.unflatten(0, (batch, -1)).flatten(3)
         new = slice(whole.shape[1] - small.shape[1], None)
         common = masks[:, :-1] @ masks[:, 1:].mT
         near = (whole + 1) / 2
@@ -83,35 +83,48 @@ class Follower:
     def followed(self, cameras: Cameras) -> Followed:
         """What was seen, told the cameras of all its frames."""
         place, size, common, told = (torch.cat(parts, dim=1) for parts in zip(*self._parts, strict=True))
-        turns = cameras.heading.diff(dim=1)
-        steps = turned(cameras.place.diff(dim=1), -cameras.heading[:, :-1]) / cameras.height[:, :-1, None]
-        moves = torch.cat([turns[..., None], steps, torch.zeros_like(turns)[..., None]], dim=-1)
-        own_turns = turns[..., None] + _turns_beside(moves[:, :, None], told)
+        with in_full(size.device):
+            turns = _turns_beside(cameras, told)
         covered, before = common.max(dim=2)
         sizes = torch.stack([size[:, 1:], size[:, :-1].gather(2, before)])
         smaller, larger = sizes.amin(dim=0), sizes.amax(dim=0)
-        is_same = (covered > _SAME_PLACE * smaller) & (smaller > _SAME_SIZE * larger)
-        headings = [cameras.heading[:, :1].expand_as(size[:, 0])]
-        for frame in range(size.shape[1] - 1):
-            followed = (headings[-1] + own_turns[:, frame]).gather(1, before[:, frame])
-            new = cameras.heading[:, frame + 1, None]
-            headings.append(torch.where(is_same[:, frame], followed, new))
-        return Followed(place, size, torch.stack(headings, dim=1))
+        is_same = covered > _SAME_PLACE * smaller
+        turns = turns.gather(2, before) * (smaller > _SAME_SIZE * larger)  # a part of it tells nothing
+        turned_by = [torch.zeros_like(size[:, 0])]
+        for same, origin, turn in zip(is_same.unbind(1), before.unbind(1), turns.unbind(1), strict=True):
+            turned_by.append((turned_by[-1].gather(1, origin) + turn) * same)
+        return Followed(place, size, torch.stack(turned_by, dim=1))
 
 
-def _turns_beside(moves: Tensor, told: Tensor) -> Tensor:
-    """How much more objects turn than the camera, that moves so, has it: `(b, f, k)`.
+def _middles(objects: Tensor) -> tuple[Tensor, Tensor]:
+    """The middles of objects `(b, k, h, w)`, up and to the right, `(b, k, 2)`, and their sizes, `(b, k)`."""
+    up, right = up_and_right(objects.shape[2], objects.shape[3], objects.device)
+    where = torch.stack(torch.broadcast_tensors(up[:, None], right), dim=-1).flatten(0, 1)
+    masks = objects.flatten(2)
+    size = masks.sum(dim=-1)
+    return (masks @ where) / size.clamp(min=1)[..., None], size
+
+
+def _turns_beside(cameras: Cameras, told: Tensor) -> Tensor:
+    """How much more the camera turns to the next frame as objects have it than it does, `(b, f - 1, k)`.
 
     Args:
-        moves: `(b, f, 1, 4)`, see `Parallax`.
-        told: normal equations of each object, `(b, f, k, 4, 5)`.
+        cameras: of all frames.
+        told: normal equations of each object, `(b, f - 1, k, 4, 5)`. They are solved in double precision, if
+            the device has it: of a face that looks straight at the camera the ridge alone tells falls from
+            steps.
     """
-    matrix, vector = told[..., :4], told[..., 4]
-    vector = vector - (matrix @ moves[..., None])[..., 0]
-    ridge = torch.diag(told.new_tensor([_TURN_RIDGE, _RIDGE, _RIDGE, _RIDGE]))
-    fall = torch.linalg.solve(matrix + ridge, vector)[..., 3]
+    wide = torch.float32 if told.device.type == "mps" else torch.float64
+    turns = cameras.heading.diff(dim=1)[..., None]
+    steps = turned(cameras.place.diff(dim=1), -cameras.heading[:, :-1]) / cameras.height[:, :-1, None]
+    moves = torch.cat([turns, steps, torch.zeros_like(turns)], dim=-1)[:, :, None, :, None].to(wide)
+    matrix, vector = told.to(wide).split([4, 1], dim=-1)
+    vector = vector - matrix @ moves
+    ridge = torch.diag(matrix.new_tensor([_TURN_RIDGE, _RIDGE, _RIDGE, _RIDGE]))
+    fall = torch.linalg.solve(matrix + ridge, vector)[..., 3, 0]
     doubt = _TURN_RIDGE * (fall / _FALL).square()
-    return torch.linalg.solve(matrix + ridge + pad(doubt[..., None, None], (0, 3, 0, 3)), vector)[..., 0]
+    found = torch.linalg.solve(matrix + ridge + pad(doubt[..., None, None], (0, 3, 0, 3)), vector)
+    return found[..., 0, 0].to(told.dtype)
 
 
 def headings_of(objects: Tensor, followed: Followed, heading: Tensor) -> Tensor:
@@ -122,13 +135,12 @@ def headings_of(objects: Tensor, followed: Followed, heading: Tensor) -> Tensor:
         followed: the objects of these frames, `(b, …)`.
         heading: of the camera, `(b,)`.
     """
-    rows, columns = objects.shape[2:]
-    up, right = up_and_right(rows, columns, objects.device)
-    where = torch.stack(torch.broadcast_tensors(up[:, None], right), dim=-1).flatten(0, 1)
-    masks = objects.flatten(2)
-    place = (masks @ where) / masks.sum(dim=-1, keepdim=True).clamp(min=1)
-    apart = torch.cdist(place, followed.place) + 1e3 * (followed.size == 0)[:, None]
-    least, nearest = apart.min(dim=2)
-    own = torch.where(least < _NEAR, followed.heading.gather(1, nearest), heading[:, None])
-    change = (masks.mT @ (own - heading[:, None])[..., None])[..., 0]
-    return heading[:, None, None] + change.unflatten(1, (rows, columns))
+    with in_full(objects.device):
+        place, _ = _middles(objects)
+        apart = torch.cdist(place, followed.place) + 1e3 * (followed.size == 0)[:, None]
+        least, nearest = apart.min(dim=2)
+        turn = torch.where(least < _NEAR, followed.turn.gather(1, nearest), 0)
+        of_none = 1 - objects.sum(dim=1, keepdim=True)
+        beside = max_pool2d(objects, 2 * _BESIDE + 1, 1, _BESIDE) * of_none
+        near = objects + beside / beside.sum(dim=1, keepdim=True).clamp(min=1)
+        return heading[:, None, None] + (near * turn[..., None, None]).sum(dim=1)

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import torch
 from diffusers import AutoencoderKL
 from torch import nn
@@ -53,7 +52,7 @@ class RefinerStage(DiffusionStage):
         with torch.no_grad():
             context = self.text_encoder(tokens).last_hidden_state
             if self.sketcher is not None:
-                sketch = encode(self.vae, self._sketch(self.sketcher, rng, drawn, seen, context))
+                sketch = encode(self.vae, self._sketch(self.sketcher, drawn, seen, context))
                 some = torch.from_numpy(rng.random(len(drawn)) < self.config.sketched).to(latents.device)
                 some &= depth.flatten(1).any(dim=1)
                 latents = torch.where(some[:, None, None, None, None], sketch, latents)
@@ -74,15 +73,14 @@ class RefinerStage(DiffusionStage):
     def _sketch(
         self,
         sketcher: Sketcher,
-        rng: np.random.Generator,
         drawn: Drawn,
         depth: torch.Tensor,
         context: torch.Tensor,
     ) -> torch.Tensor:
-        """Sketch pictures as their scenes' cameras and suns stand, `(b, 3, 1, h, w)`; headings are drawn."""
+        """Sketch pictures as their scenes' cameras and suns stand, `(b, 3, 1, h, w)`."""
         standing = [standing_in(self.data[name].scene(scene).at(frames)) for name, scene, frames in drawn]
         rows, columns = (side // 2 for side in depth.shape[2:])
-        heading = torch.from_numpy(rng.uniform(-np.pi, np.pi, len(drawn)).astype(np.float32))
+        heading = torch.zeros(len(drawn))
         floor = torch.cat([stands.camera.floor(rows, columns)[0] for stands in standing])
         sun = torch.stack([stands.sun for stands in standing])
         placed = (part.to(depth.device) for part in (heading, floor, sun))
