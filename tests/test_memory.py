@@ -307,8 +307,8 @@ def test_a_few_frames_are_sketched_without_contents_and_count_for_all(
     job, sketched = prepare(settings.model_copy(update={"sketch_share": 0.5})), []
     assert job.skeleton.sketcher is not None
     job.skeleton.sketcher.register_forward_hook(lambda _, given, __: sketched.append(len(given[0])))
-    assert timing._computing(job) == job.plan.num_frames / 2
-    assert sketched == [6]  # large frames, two at a time between four others
+    assert timing._computing(job) == job.plan.num_frames / 4
+    assert sketched == [8]  # large frames, four at a time between four others
 
 
 def test_a_layer_really_runs() -> None:

@@ -36,9 +36,9 @@ class Views:
         return Views(self.cameras.at(frames), self.followed.at(frames), self.sun[:, frames])
 
 
-_PIXELS = 2**17
+_PIXELS = 2**18
 """Of frames that are sketched together."""
-_TOGETHER = (2, 8)
+_TOGETHER = (2, 16)
 """The fewest and most such frames. Those around them are looked at, too: the more, the less often."""
 
 

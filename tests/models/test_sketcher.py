@@ -630,13 +630,13 @@ def test_of_large_frames_and_in_little_memory_fewer_are_sketched_together(
     pipe: MakeYourVideoPipeline, depth: DepthVideo
 ) -> None:
     sides = (64, 128, 192, 256, 1024)
-    assert [sketched_together(side**2) for side in sides] == [8, 8, 3, 2, 2]
+    assert [sketched_together(side**2) for side in sides] == [16, 16, 7, 4, 2]
     plan = pipe.plan("a ball", depth, "", Options())
     together = []
     for thrift in (LADDER[0], LADDER[3]):
         pipe.save_memory(thrift)
         together.append(pipe.sketched_together(plan))
-    assert together == [8, 2]
+    assert together == [16, 2]
 
 
 def test_groups_are_parts_of_one_clip(

@@ -201,7 +201,9 @@ class CameraEstimator(ModelMixin, ConfigMixin):
 
     def cameras(self, depths: Iterable[Tensor]) -> Cameras:
         """The same of clips that come in parts, of which no two are held at once."""
-        forward, backward, last = [], [], None
+        forward: list[tuple[Tensor, ...]] = []
+        backward: list[tuple[Tensor, ...]] = []
+        last = None
         for part in depths:
             small = shrunk(part.float())
             small = torch.cat([small, small.flip(3)])  # and its mirror image
@@ -210,8 +212,9 @@ class CameraEstimator(ModelMixin, ConfigMixin):
             else:
                 small = torch.cat([last, small], dim=1)
             if small.shape[1] > 1:
-                forward.append(self.seen(small))
-                backward.append(self.seen(small.flip(1)))
+                ways = [part.chunk(2) for part in self.seen(torch.cat([small, small.flip(1)]))]
+                for seen, way in zip((forward, backward), zip(*ways, strict=True), strict=True):
+                    seen.append(way)
             last = small[:, -1:]
         assert last is not None
         forward.append(self._still(last))

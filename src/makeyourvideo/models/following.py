@@ -74,10 +74,10 @@ class Follower:
         common = masks[:, :-1] @ masks[:, 1:].mT
         near = (whole + 1) / 2
         pixels = parallax(near, floor_line(near))
-        weight = pixels.weight[:, None] * masks[:, :-1].flatten(0, 1)
-        by_moves = pixels.by_moves[:, None]
-        known = torch.cat([by_moves, pixels.change[:, None, None]], dim=2)
-        told = ((weight[:, :, None] * by_moves) @ known.mT).unflatten(0, (batch, -1))
+        known = torch.cat([pixels.by_moves, pixels.change[:, None]], dim=1)
+        products = (pixels.weight[:, None] * pixels.by_moves)[:, :, None] * known[:, None]
+        told = masks[:, :-1].flatten(0, 1) @ products.flatten(1, 2).mT
+        told = told.unflatten(0, (batch, -1)).unflatten(3, (4, 5))
         self._parts.append((place[:, new], size[:, new], common, told))
 
     def followed(self, cameras: Cameras) -> Followed:
