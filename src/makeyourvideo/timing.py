@@ -108,13 +108,18 @@ class Layers:
         return together, beginning
 
 
-def estimate_seconds(job: Job) -> float:
-    """How long the whole run takes from the start of the process, on as many threads as it uses."""
+def estimate_seconds(job: Job, begun: float) -> float:
+    """How long the whole run takes from the start of the process, on as many threads as it uses.
+
+    Args:
+        job: the run.
+        begun: `process_age` when it was prepared; what is estimated since takes no run any time.
+    """
     before = torch.get_num_threads()
     torch.set_num_threads(job.settings.threads or before)
     treat_freed_memory(job.thrift.hands_back)  # as the run will: it takes time
     try:
-        return _process_age() + _loading(job.model_folder, job.dtype) + _computing(job) + _writing(job)
+        return begun + _loading(job.model_folder, job.dtype) + _computing(job) + _writing(job)
     finally:
         torch.set_num_threads(before)
 
@@ -209,7 +214,7 @@ def _bytes_in(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.glob("*.safetensors"))
 
 
-def _process_age() -> float:
+def process_age() -> float:
     """Seconds since this process began, imports and all; 0 where nobody says."""
     try:
         ticks = int(Path("/proc/self/stat").read_text().rsplit(")", 1)[1].split()[19])

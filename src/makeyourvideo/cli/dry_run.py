@@ -9,7 +9,7 @@ from makeyourvideo.memory import LAVISH, Thrift, size_text
 from makeyourvideo.planning import Plan
 from makeyourvideo.run import check_outputs
 from makeyourvideo.settings import SOURCES, Settings
-from makeyourvideo.timing import estimate_seconds
+from makeyourvideo.timing import estimate_seconds, process_age
 
 
 def describe(job: Job, output: Path, force: bool, preview: bool) -> None:
@@ -47,12 +47,13 @@ def _cost(job: Job) -> tuple[str, str]:
     """Memory and time in words."""
     if not on_processor(job.settings):
         return ("not estimated: only for runs on the processor that are not compiled",) * 2
+    begun = process_age()
     memory = estimate_memory(
         job.skeleton, job.plan, job.depth, job.model_folder, job.thrift, job.memory_in_use
     )
     return (
         f"about {size_text(memory.peak)} ({size_text(memory.weights)} of it weights), estimated",
-        f"about {_duration(estimate_seconds(job))} on {job.settings.threads} threads, estimated",
+        f"about {_duration(estimate_seconds(job, begun))} on {job.settings.threads} threads, estimated",
     )
 
 
