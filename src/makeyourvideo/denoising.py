@@ -21,7 +21,7 @@ from makeyourvideo.models.camera import CameraEstimator, Cameras
 from makeyourvideo.models.dense import by_frames
 from makeyourvideo.models.following import Followed, Follower
 from makeyourvideo.models.refiner import Refiner
-from makeyourvideo.models.rigid import REACH
+from makeyourvideo.models.segments import REACH
 from makeyourvideo.models.sketcher import Sketcher
 from makeyourvideo.models.unet import SLICE_BYTES, VideoUNet
 from makeyourvideo.planning import Plan
@@ -245,10 +245,10 @@ class DenoisingPipeline(DiffusionPipeline):
         return Sketches(paint, plan.num_frames, together)
 
     def sketched_together(self, plan: Plan) -> int:
-        """How many frames are sketched together: the fewest, where as little as can be is held."""
+        """How many frames are sketched together."""
         rows, columns = self._latent_size(plan.framing)
         pixels = rows * columns * spatial_factor(self.vae) ** 2
-        return sketched_together(pixels, few=self.thrift.decoded_frames == 1)
+        return sketched_together(pixels, self.thrift.sketched_frames)
 
     def _views(
         self,

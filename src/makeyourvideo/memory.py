@@ -22,8 +22,8 @@ class Thrift:
         slice_bytes: what a layer of the network may hold at once, see `VideoUNet`; None is the fastest.
         clips_apart: whether the network is given one clip at a time: the samples of a batch and the two
             branches of guidance one after the other.
-        decoded_frames: how many frames the autoencoder decodes, and the sketcher paints, at once at most; if
-            only one, the sketcher looks at as few as it can.
+        decoded_frames: how many frames the autoencoder decodes, and the sketcher paints, at once at most.
+        sketched_frames: how many the sketcher looks at together at most, beside some around them.
         hands_back: whether freed memory goes back to the system at once, which takes time: the next that is
             asked for must be cleared first. Else it is kept in a heap, which is scattered after a while.
         tiled: whether it decodes large frames in overlapping tiles.
@@ -32,6 +32,7 @@ class Thrift:
     slice_bytes: int | None = None
     clips_apart: bool = False
     decoded_frames: int = 4
+    sketched_frames: int = 16
     hands_back: bool = False
     tiled: bool = False
 
@@ -40,11 +41,18 @@ LAVISH = Thrift()
 
 LADDER = (
     LAVISH,
-    Thrift(slice_bytes=2**23),
-    Thrift(slice_bytes=2**23, clips_apart=True),
-    Thrift(slice_bytes=2**21, clips_apart=True, decoded_frames=1),
-    Thrift(slice_bytes=2**21, clips_apart=True, decoded_frames=1, hands_back=True),
-    Thrift(slice_bytes=2**19, clips_apart=True, decoded_frames=1, hands_back=True, tiled=True),
+    Thrift(slice_bytes=2**23, sketched_frames=8),
+    Thrift(slice_bytes=2**23, sketched_frames=8, clips_apart=True),
+    Thrift(slice_bytes=2**21, sketched_frames=2, clips_apart=True, decoded_frames=1),
+    Thrift(slice_bytes=2**21, sketched_frames=2, clips_apart=True, decoded_frames=1, hands_back=True),
+    Thrift(
+        slice_bytes=2**19,
+        sketched_frames=2,
+        clips_apart=True,
+        decoded_frames=1,
+        hands_back=True,
+        tiled=True,
+    ),
 )
 """From the fastest to the smallest."""
 

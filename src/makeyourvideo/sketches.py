@@ -9,7 +9,7 @@ from torch.nn.functional import conv2d, pad
 
 from makeyourvideo.models.camera import Cameras, turned
 from makeyourvideo.models.following import Followed
-from makeyourvideo.models.rigid import REACH
+from makeyourvideo.models.segments import REACH
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,13 @@ class Views:
 
 _PIXELS = 2**18
 """Of frames that are sketched together."""
-_TOGETHER = (2, 16)
-"""The fewest and most such frames. Those around them are looked at, too: the more, the less often."""
+_FEWEST = 2
+"""How many such frames there are at least. Those around them are looked at, too: the more, the less often."""
 
 
-def sketched_together(pixels: int, few: bool = False) -> int:
-    """How many frames of so many pixels each are sketched together, or the fewest."""
-    fewest, most = _TOGETHER
-    return fewest if few else min(most, max(fewest, _PIXELS // pixels))
+def sketched_together(pixels: int, most: int) -> int:
+    """How many frames of so many pixels each are sketched together, at most."""
+    return min(most, max(_FEWEST, _PIXELS // pixels))
 
 
 class Sketches:

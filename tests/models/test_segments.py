@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from makeyourvideo.models.segments import Segments, segmented
+from makeyourvideo.models.segments import Segments, segmented, shared
 from makeyourvideo.structure.depth import DepthVideo
 from makeyourvideo.world.render import FLOOR, SKY, render
 from makeyourvideo.world.scene import WorldConfig, sample_scene
@@ -66,17 +66,49 @@ def test_what_is_connected_round_a_bend_is_one_object() -> None:
     assert not any(other.any() for other in others)
 
 
-def test_pixels_of_a_segment_get_the_same_mostly_by_those_that_are_sure() -> None:
-    objects = torch.zeros(1, 2, 2, 3)
-    objects[0, 0, 0, :2] = 1  # the second object is empty
-    floor, sky = torch.zeros(2, 1, 1, 2, 3)
-    floor[0, 0, 1, :2] = 1
-    values = torch.tensor([[[[1.0, 3.0, 5.0], [7.0, 9.0, 11.0]]]])
-    floorlike = torch.tensor([[[[0.0, 0.9, 0.5], [1.0, 0.1, 0.5]]]])
-    found = Segments(objects, floor, sky).evened(values, floorlike)[0, 0]
-    assert found[0, 0] == found[0, 1] == pytest.approx(1, abs=0.05)
-    assert found[1, 0] == found[1, 1] == pytest.approx(7, abs=0.05)
-    assert found[:, 2].tolist() == [5, 11]  # of nothing
+def halves(size: int) -> Segments:
+    """The left half is an object, the lower right quarter is floor, the rest nothing."""
+    objects, (floor, sky) = torch.zeros(1, 2, size, size), torch.zeros(2, 1, 1, size, size)
+    objects[0, 0, :, : size // 2] = 1
+    floor[0, 0, size // 2 :, size // 2 :] = 1
+    return Segments(objects, floor, sky)
+
+
+def test_a_segment_is_told_the_mean_of_the_places_within_it() -> None:
+    values = torch.arange(32.0).view(1, 2, 4, 4)
+    told = halves(16).means(values)
+    assert told.shape == (1, 2, 4)  # two objects, of which one is none, floor and sky
+    assert told[0, :, 0].tolist() == [values[0, 0, :, :2].mean(), values[0, 1, :, :2].mean()]
+    assert told[0, :, 2].tolist() == [values[0, 0, 2:, 2:].mean(), values[0, 1, 2:, 2:].mean()]
+    assert not told[0, :, [1, 3]].any()
+
+
+def test_places_at_an_outline_do_not_count_but_where_there_are_no_others() -> None:
+    segments = halves(16)
+    segments.objects[0, 0, :, 4:] = 0  # the first column of places, of which there are four
+    segments.objects[0, 0, :, 4:6] = 1  # half of the second
+    segments.objects[0, 1, 4:5, 8:11] = 1  # three pixels of one place
+    values = torch.rand(1, 1, 4, 4)
+    told = segments.means(values)
+    torch.testing.assert_close(told[0, 0, 0], values[0, 0, :, 0].mean())
+    assert told[0, 0, 1] == values[0, 0, 1, 2]
+
+
+def test_pixels_are_given_what_their_segment_is_told_and_others_keep_their_own() -> None:
+    values, told = torch.rand(1, 3, 16, 16), torch.rand(1, 3, 4, 1)
+    found = halves(16).over(values, told)
+    assert torch.equal(found[:, :, :, :8], told[:, :, :1].expand(1, 3, 16, 8))
+    assert torch.equal(found[:, :, 8:, 8:], told[:, :, 2:3].expand(1, 3, 8, 8))
+    assert torch.equal(found[:, :, :8, 8:], values[:, :, :8, 8:])
+
+
+def test_places_are_given_the_mean_of_what_their_pixels_are() -> None:
+    segments = halves(16)
+    segments.objects[0, 0, :, 6:] = 0  # half of the second column of places is left
+    values, told = torch.rand(1, 3, 4, 4), torch.rand(1, 3, 4, 1)
+    found = segments.over(values, told)
+    torch.testing.assert_close(found[0, :, 0, 0], told[0, :, 0, 0])
+    torch.testing.assert_close(found[0, :, 0, 1], (told[0, :, 0, 0] + values[0, :, 0, 1]) / 2)
 
 
 @pytest.mark.parametrize("kind", ["flat", "sky"])
@@ -85,27 +117,76 @@ def test_without_a_floor_nothing_is_of_anything(kind: str) -> None:
     segments = segmented(depth)
     assert not any(part.any() for part in segments)
     values = torch.rand(1, 3, 24, 40)
-    assert torch.equal(segments.evened(values, torch.rand(1, 1, 24, 40)), values)
+    assert torch.equal(segments.over(values, torch.rand(1, 3, 10, 1)), values)
 
 
-def test_a_large_floor_is_evened_in_half_precision_too() -> None:
-    floor = torch.ones(1, 1, 300, 300)
-    segments = Segments(torch.zeros(1, 8, 300, 300), floor, 0 * floor)
-    found = segments.evened(torch.full_like(floor, 0.7).half(), torch.full_like(floor, 0.98).half())
-    assert found.dtype == torch.float16
+def test_a_large_floor_is_told_and_given_in_half_precision_too() -> None:
+    floor = torch.ones(1, 1, 2400, 2400)
+    segments = Segments(torch.zeros(1, 8, 2400, 2400), floor, 0 * floor)
+    values = torch.full((1, 1, 300, 300), 0.7).half()
+    told = segments.means(values)[..., None]
+    found = segments.over(0 * values, told)
+    assert told.dtype == found.dtype == torch.float16
     assert found.min() == found.max() == pytest.approx(0.7, abs=1e-3)
 
 
 def test_what_is_nearly_too_small_keeps_nearly_what_it_has() -> None:
     """So that nothing jumps in the frame where it becomes too small."""
-    values = torch.rand(1, 1, 100, 100)
+    values, told = torch.rand(1, 1, 100, 100), torch.zeros(1, 1, 3, 1)
     kept = []
     for pixels in (60, 66, 90, 130):
         objects = torch.zeros(1, 1, 100, 100)
         objects.view(-1)[:pixels] = 1
         segments = Segments(objects, *torch.zeros(2, 1, 1, 100, 100))
-        found = segments.evened(values, torch.zeros(1, 1, 100, 100))
+        found = segments.over(values, told)
         kept.append((found.view(-1)[:pixels].std() / values.view(-1)[:pixels].std()).item())
     assert kept[0] == pytest.approx(1, abs=1e-3)
     assert kept[3] < 1e-3
     assert kept == sorted(kept, reverse=True)
+
+
+def sliding(frames: int, step: int = 1) -> Segments:
+    """Two objects before a floor; one slides to the right, the other is there every second frame."""
+    objects = torch.zeros(frames, 2, 16, 64)
+    for frame in range(frames):
+        first, second = (0, 1) if frame % 2 else (1, 0)  # sizes, and so numbers, change
+        objects[frame, first, 2:8, 4 + step * frame : 12 + step * frame] = 1
+        if frame % 2 == 0:
+            objects[frame, second, 2:8, 54:60] = 1
+    return Segments(objects, 1 - objects.sum(dim=1, keepdim=True), torch.zeros(frames, 1, 16, 64))
+
+
+def test_what_segments_are_told_is_shared_with_the_same_ones_of_frames_around() -> None:
+    segments, told = sliding(6), torch.rand(6, 3, 4)
+    found = shared(told, segments)
+    numbers = [1, 0, 1, 0, 1, 0]
+    slid = torch.stack([part[:, number] for part, number in zip(told, numbers, strict=True)])
+    torch.testing.assert_close(found[2, :, 1], slid[:5].mean(dim=0))
+    torch.testing.assert_close(found[0, :, 1], slid[:3].mean(dim=0))
+    torch.testing.assert_close(found[5, :, 0], slid[3:].mean(dim=0))
+    torch.testing.assert_close(found[2, :, 0], told[[0, 2, 4], :, 0].mean(dim=0))
+    floors = [told[max(0, frame - 2) : frame + 3, :, 2].mean(dim=0) for frame in range(6)]
+    torch.testing.assert_close(found[:, :, 2], torch.stack(floors))
+    assert torch.equal(found[:, :, 3], told[:, :, 3])  # no sky
+
+
+def test_what_is_fast_shares_nothing_with_the_floor_that_it_was_before() -> None:
+    segments, told = sliding(4, step=9), torch.rand(4, 3, 4)
+    found = shared(told, segments)
+    for frame, number in enumerate((1, 0, 1, 0)):
+        assert torch.equal(found[frame, :, number], told[frame, :, number])
+
+
+def test_an_object_shares_nothing_with_what_it_merges_into() -> None:
+    objects = torch.zeros(3, 2, 16, 64)
+    objects[:, 0, 2:8, 4:12], objects[[0, 2], 1, 2:8, 20:28] = 1, 1
+    objects[1, 0, 2:8, 4:28] = 1
+    told = torch.rand(3, 3, 4)
+    found = shared(told, Segments(objects, *torch.zeros(2, 3, 1, 16, 64)))
+    assert torch.equal(found[1], told[1])
+    torch.testing.assert_close(found[0, :, :2], told[[0, 2], :, :2].mean(dim=0))
+
+
+def test_one_frame_has_nothing_to_share() -> None:
+    told = torch.rand(1, 3, 4)
+    assert torch.equal(shared(told, sliding(1)), told)

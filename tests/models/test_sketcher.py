@@ -72,6 +72,40 @@ def test_of_the_shapes_only_their_kinds_meet_the_text(sketcher: Sketcher) -> Non
     assert not torch.allclose(found, sketcher.about(kinds, text.flip(0)))
 
 
+@torch.no_grad()
+def test_each_surface_is_read_about_as_if_there_were_no_other(sketcher: Sketcher) -> None:
+    text, kinds = torch.randn(2, 5, 24), torch.randn(2, sketcher.kinds.out_channels, 3, 2).softmax(dim=1)
+    found = sketcher.about(kinds, text)
+    alone = sketcher.about(kinds[:, :, 1:2, 1:], text)
+    torch.testing.assert_close(found[:, :, 1:2, 1:], alone)
+
+
+@torch.no_grad()
+def test_what_is_of_a_segment_is_covered_as_was_read_about_all_of_it(sketcher: Sketcher) -> None:
+    depth, text = torch.rand(1, 1, 32, 32) * 2 - 1, torch.randn(1, 5, 24)
+    seen, kinds = sketcher.shapes(depth)
+    floor = torch.zeros(1, 1, 32, 32)
+    floor[:, :, 16:] = 1
+    segments = Segments(torch.zeros(1, 8, 32, 32), floor, torch.zeros(1, 1, 32, 32))
+    told = segments.means(kinds)
+    reading = sketcher.read(kinds, told, text)
+    places, whole = reading.split(reading.found)
+    assert places.shape == (1, 16, 4, 4)
+    assert whole.shape == (1, 16, 10, 1)
+    mean = kinds[:, :, 2:].mean(dim=(2, 3), keepdim=True).softmax(dim=1)
+    torch.testing.assert_close(whole[:, :, 8:9], sketcher.about(mean, text))
+    torch.testing.assert_close(places, sketcher.about(kinds.softmax(dim=1), text))
+
+    def painted(told: torch.Tensor) -> torch.Tensor:
+        given = (torch.ones(1, 3, 16, 16), torch.ones(1, 2, 16, 16), torch.ones(1, RELIEF, 16, 16))
+        return sketcher.picture(seen, sketcher.read(kinds, told, text), *given, segments)
+
+    other = told.clone()
+    other[:, :, 8] = other[:, :, 8].flip(1)
+    changed = (painted(other) - painted(told)).abs().mean(dim=(1, 3))[0]
+    assert changed[20:].min() > 5 * changed[:6].max()  # above it norms alone
+
+
 def test_luminance_is_how_bright_colours_are() -> None:
     grays = torch.linspace(-0.9, 1, 9).expand(1, 3, 1, 9)
     torch.testing.assert_close(luminance(grays), grays[:, :1])
@@ -85,7 +119,8 @@ def test_a_style_may_take_the_colours(sketcher: Sketcher) -> None:
     """What covers surfaces becomes gray, and no patterns are lost."""
     seen, kinds = sketcher.shapes(torch.rand(1, 1, 32, 32) * 2 - 1)
     points, floor, lit = (torch.rand(1, width, 16, 16) for width in (3, 2, RELIEF))
-    parts = (kinds.softmax(dim=1), torch.randn(1, 16, 4, 4), points, floor, lit, nothing(32))
+    reading = sketcher.read(kinds, nothing(32).means(kinds), torch.randn(1, 5, 24))
+    parts = (reading, points, floor, lit, nothing(32))
     for layer in (sketcher.light, sketcher.colors, sketcher.gray):
         torch.nn.init.zeros_(layer.weight)
         torch.nn.init.zeros_(layer.bias)
@@ -102,19 +137,18 @@ def test_patterns_lie_where_the_points_say(sketcher: Sketcher) -> None:
     depth, text = torch.rand(2, 1, 32, 32) * 2 - 1, torch.randn(2, 5, 24)
     heading, floor, sun = torch.randn(2), torch.randn(2, 2, 16, 16), torch.randn(2, 2)
     seen, kinds = sketcher.shapes(depth)
-    likely, located = kinds.softmax(dim=1), sketcher.located(seen)
-    segments = segmented(depth)
+    located, segments = sketcher.located(seen), segmented(depth)
     small, objects = (part[:, :, ::2, ::2] for part in (depth, segments.objects))
-    found, lit = sketcher.about(likely, text), relief(depth, sun, objects)
+    reading, lit = sketcher.read(kinds, segments.means(kinds), text), relief(depth, sun, objects)
     assert located.shape == (2, 3, 16, 16)
     headings = heading[:, None, None]
     points = agreed(upright(located, headings), small, objects, headings)
-    picture = sketcher.picture(seen, likely, found, points, floor, lit, segments)
+    picture = sketcher.picture(seen, reading, points, floor, lit, segments)
     torch.testing.assert_close(picture, sketcher(depth, text, heading, floor, sun))
     for which in range(2):
         moved = [points.clone(), floor.clone()]
         moved[which][:, :, :4, :4] += 0.5
-        changed = (sketcher.picture(seen, likely, found, *moved, lit, segments) != picture).any(dim=1)
+        changed = (sketcher.picture(seen, reading, *moved, lit, segments) != picture).any(dim=1)
         assert changed[:, :8, :8].all()
         assert not changed[:, 10:, 10:].any()
 
@@ -175,35 +209,40 @@ def test_frames_in_a_row_agree_about_their_objects_and_are_painted_some_at_a_tim
     depth, text = torch.rand(4, 1, 32, 32) * 2 - 1, torch.randn(1, 5, 24).expand(4, -1, -1)
     heading, floor, sun = torch.zeros(4), torch.randn(4, 2, 16, 16), torch.randn(4, 2)
     rows: list[bool] = []
+    told: list[torch.Tensor] = []
 
     def noted(points: torch.Tensor, *_: object, in_a_row: bool) -> torch.Tensor:
         rows.append(in_a_row)
         return points
 
+    def taken(means: torch.Tensor, _: Segments) -> torch.Tensor:
+        told.append(means)
+        return means
+
     monkeypatch.setattr("makeyourvideo.models.sketcher.agreed", noted)
+    monkeypatch.setattr("makeyourvideo.models.sketcher.shared", taken)
     given = (depth, text, heading, floor, sun)
     alone = sketcher(*given)
     some = sketcher(*given, shown=slice(1, 3), at_once=1)
     assert rows == [False, True]
+    assert [len(means) for means in told] == [4]  # of frames in a row alone, and of all of them
     torch.testing.assert_close(some, alone[1:3])
 
 
 @torch.no_grad()
 def test_floors_are_paved_and_all_else_is_covered(sketcher: Sketcher) -> None:
     seen, _ = sketcher.shapes(torch.rand(1, 1, 32, 32))
-    found, lit = torch.randn(1, 16, 4, 4), torch.rand(1, RELIEF, 16, 16)
+    text, lit = torch.randn(1, 5, 24), torch.rand(1, RELIEF, 16, 16)
     points, floor = torch.randn(1, 3, 16, 16), torch.randn(1, 2, 16, 16)
     for kind, matters in ((0, (False, True)), (5, (True, False))):
-        kinds = torch.zeros(1, sketcher.kinds.out_channels, 4, 4)
-        kinds[:, kind] = 1
-        picture = sketcher.picture(seen, kinds, found, points, floor, lit, nothing(32))
-        changes = [
-            bool(
-                (sketcher.picture(seen, kinds, found, *moved, lit, nothing(32)) - picture).abs().max() > 1e-4
-            )
-            for moved in ((points + 1, floor), (points, floor + 1))
-        ]
-        assert changes == list(matters)
+        kinds = torch.full((1, sketcher.kinds.out_channels, 4, 4), -30.0)
+        kinds[:, kind] = 0
+        reading = sketcher.read(kinds, nothing(32).means(kinds), text)
+        picture, *others = (
+            sketcher.picture(seen, reading, *placed, lit, nothing(32))
+            for placed in ((points, floor), (points + 1, floor), (points, floor + 1))
+        )
+        assert [bool((other - picture).abs().max() > 1e-4) for other in others] == list(matters)
 
 
 def test_it_learns_in_bfloat16(sketcher: Sketcher) -> None:
@@ -630,13 +669,13 @@ def test_of_large_frames_and_in_little_memory_fewer_are_sketched_together(
     pipe: MakeYourVideoPipeline, depth: DepthVideo
 ) -> None:
     sides = (64, 128, 192, 256, 1024)
-    assert [sketched_together(side**2) for side in sides] == [16, 16, 7, 4, 2]
+    assert [sketched_together(side**2, 16) for side in sides] == [16, 16, 7, 4, 2]
     plan = pipe.plan("a ball", depth, "", Options())
     together = []
-    for thrift in (LADDER[0], LADDER[3]):
+    for thrift in LADDER[:4]:
         pipe.save_memory(thrift)
         together.append(pipe.sketched_together(plan))
-    assert together == [16, 2]
+    assert together == [16, 8, 8, 2]
 
 
 def test_groups_are_parts_of_one_clip(

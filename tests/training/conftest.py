@@ -46,7 +46,6 @@ CONFIGS = {
     "decoder": {},
     "refiner": {"refiner": {"channels": 8, "num_blocks": 1}, "timesteps": [100, 500]},
     "sketcher": {"sketcher": {"channels": 16}},
-    "reading": {},
     "covering": {},
     "shading": {},
     "camera": {"camera": {"channels": 16, "frame_channels": 24}, "window": 4},
@@ -84,7 +83,6 @@ def trained(tmp_path_factory, write_config):
         "refiner",
         "camera",
         "sketcher",
-        "reading",
         "covering",
         "shading",
     ):

@@ -14,7 +14,6 @@ PARTS = {
     "image": "unet",
     "video": "unet",
     "sketcher": "sketcher",
-    "reading": "sketcher",
     "covering": "sketcher",
     "shading": "sketcher",
     "camera": "camera",
@@ -25,8 +24,7 @@ BEFORE = {
     "image": "autoencoder",
     "video": "image",
     "sketcher": "camera",
-    "reading": "sketcher",
-    "covering": "reading",
+    "covering": "sketcher",
     "shading": "covering",
     "camera": "refiner",
 }

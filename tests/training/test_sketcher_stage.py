@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from makeyourvideo.errors import InputError
+from makeyourvideo.models.segments import segmented
 from makeyourvideo.models.sketcher import Sketcher
 from makeyourvideo.pipeline import MakeYourVideoPipeline
 from makeyourvideo.training.config import read_config
@@ -33,7 +34,7 @@ def test_a_right_picture_costs_nothing_and_objects_count_more(stage, monkeypatch
         off = batch.pictures.clone()
         off[..., rows, columns] += 1
         monkeypatch.setattr(stage.sketcher, "picture", lambda *_: off)
-        return mispainted(stage.sketcher, [], off, off, batch, rng, stage.config)
+        return mispainted(stage.sketcher, [], off, segmented(batch.depth), batch, rng, stage.config)
 
     assert error(slice(0), slice(0)) == 0
     on_object, elsewhere = error(slice(8), slice(8)), error(slice(-8, None), slice(-8, None))

@@ -21,7 +21,6 @@ class TrainingStage(StrEnum):
     refiner = "refiner"
     camera = "camera"
     sketcher = "sketcher"
-    reading = "reading"
     covering = "covering"
     shading = "shading"
     depth = "depth"

@@ -13,11 +13,8 @@ from torch.nn.functional import max_pool2d, pad
 from makeyourvideo.models.camera import Cameras, shrunk, turned
 from makeyourvideo.models.mixing import in_full
 from makeyourvideo.models.parallax import floor_line, parallax, up_and_right
-from makeyourvideo.models.segments import segmented
+from makeyourvideo.models.segments import same, segmented
 
-_SAME_PLACE, _SAME_SIZE = 0.5, 0.6
-"""Which share of the smaller of two the larger must cover for them to be the same object, and how small that
-may be to tell how it turns."""
 _RIDGE = 1e-3
 """What is added to normal equations, so that objects move as the camera has it where depth does not tell."""
 _TURN_RIDGE = 0.1
@@ -85,14 +82,11 @@ class Follower:
         place, size, common, told = (torch.cat(parts, dim=1) for parts in zip(*self._parts, strict=True))
         with in_full(size.device):
             turns = _turns_beside(cameras, told)
-        covered, before = common.max(dim=2)
-        sizes = torch.stack([size[:, 1:], size[:, :-1].gather(2, before)])
-        smaller, larger = sizes.amin(dim=0), sizes.amax(dim=0)
-        is_same = covered > _SAME_PLACE * smaller
-        turns = turns.gather(2, before) * (smaller > _SAME_SIZE * larger)  # a part of it tells nothing
+        before, is_same, is_whole = same(common, size[:, 1:], size[:, :-1])
+        turns = turns.gather(2, before) * is_whole  # a part of it tells nothing
         turned_by = [torch.zeros_like(size[:, 0])]
-        for same, origin, turn in zip(is_same.unbind(1), before.unbind(1), turns.unbind(1), strict=True):
-            turned_by.append((turned_by[-1].gather(1, origin) + turn) * same)
+        for kept, origin, turn in zip(is_same.unbind(1), before.unbind(1), turns.unbind(1), strict=True):
+            turned_by.append((turned_by[-1].gather(1, origin) + turn) * kept)
         return Followed(place, size, torch.stack(turned_by, dim=1))
 
 

@@ -13,9 +13,8 @@ from torch import Tensor
 from makeyourvideo.models.camera import turned
 from makeyourvideo.models.mixing import in_full
 from makeyourvideo.models.parallax import FOCAL, floor_line, up_and_right
+from makeyourvideo.models.segments import REACH, same
 
-REACH = 2
-"""How many frames before one, and after it, count for it."""
 _FARTHEST = 0.01
 """The least inverse depth that has a place in space."""
 _REFITS = 4
@@ -25,9 +24,6 @@ _AGREEING = (0.5, 0.7)
 """The shares of an object's points that must agree for it to count as one at all, and fully."""
 _RIDGE = 1e-4
 """What share of their variance is added, for objects that are flat as they are seen."""
-_SAME_PLACE, _SAME_SIZE = 0.5, 0.6
-"""Which share of the smaller of two the larger must cover, and how small that may be, for them to be the same
-object."""
 _SAME_WAY = 0.3
 """Which share of the variance of its points what two frames tell of an object may differ by: else one of them
 takes a side for another."""
@@ -156,11 +152,10 @@ def _shared(fits: _Fits, masks: Tensor, agrees: Tensor) -> _Fits:
 
 def _same(fits: _Fits, masks: Tensor, agrees: Tensor, own: slice, other: slice) -> tuple[_Fits, Tensor]:
     """The fits of the same objects in other frames, and whether there they are, `(b, k)`."""
-    covered, same = (masks[own] @ masks[other].mT).max(dim=2)
-    theirs, size = fits.at(other).of(same), masks.sum(dim=-1)
-    sizes = torch.stack([size[own], size[other].gather(1, same)])
-    smaller, larger = sizes.amin(dim=0), sizes.amax(dim=0)
+    sizes = masks.sum(dim=-1)
+    which, is_same, is_whole = same(masks[own] @ masks[other].mT, sizes[own], sizes[other])
+    theirs = fits.at(other).of(which)
     slopes, spread = fits.at(own).slopes, fits.spread[own]
     varies, differs = (((spread @ part) * part).sum(dim=(2, 3)) for part in (slopes, theirs.slopes - slopes))
-    is_there = (covered > _SAME_PLACE * smaller) & (smaller > _SAME_SIZE * larger)
-    return theirs, is_there & (differs < _SAME_WAY * varies) & agrees[other].gather(1, same)
+    is_one = (differs < _SAME_WAY * varies) & agrees[other].gather(1, which)
+    return theirs, is_same & is_whole & is_one

@@ -6,10 +6,13 @@ from typing import NamedTuple
 import torch
 from einops import rearrange
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from makeyourvideo.models.mixing import in_full
 from makeyourvideo.models.parallax import floor_line, up_and_right
 
+REACH = 2
+"""How many frames before one, and after it, count for it."""
 _OBJECTS = 8
 """How many objects of a picture are looked at, the largest first."""
 _SMALLEST = 0.006
@@ -24,8 +27,12 @@ _SPREADS = 16
 """How often pixels take over the number of their neighbours, and of the pixel so numbered."""
 _NORMAL_MEDIAN = 0.6745
 """Of what is normally distributed, without its sign, in standard deviations."""
+_SAME_PLACE, _SAME_SIZE = 0.5, 0.6
+"""Which share of the smaller of two the larger must cover for them to be the same, and how small that may be
+for all of it to be there."""
+_WITHIN = 0.99
+"""Which share of a place a segment covers that it lies within."""
 _LITTLE = 1e-4
-"""What each pixel counts at least."""
 
 
 class Segments(NamedTuple):
@@ -41,25 +48,75 @@ class Segments(NamedTuple):
     floor: Tensor
     sky: Tensor
 
-    def evened(self, values: Tensor, floorlike: Tensor) -> Tensor:
-        """Give every pixel of a segment the same of `values`, `(b, c, h, w)`: their mean, by weight.
+    def means(self, values: Tensor) -> Tensor:
+        """Mean of what places have, `(b, c, h/n, w/n)`, over those within each segment: `(b, c, segments)`.
+
+        Of a segment that no place lies within, over what it covers most of; 0 of one that is none.
+        """
+        whole = torch.cat(self, dim=1)
+        shares = avg_pool2d(whole, whole.shape[2] // values.shape[2]).flatten(2)
+        most = shares.amax(dim=2, keepdim=True)
+        within = shares * (shares >= most.clamp(max=_WITHIN))
+        within = within / within.sum(dim=2, keepdim=True).clamp(min=_LITTLE)
+        with in_full(values.device):
+            return (values.flatten(2).float() @ within.mT).to(values.dtype)
+
+    def over(self, values: Tensor, told: Tensor) -> Tensor:
+        """Give every pixel what its segment is told, `(b, c, segments, 1)`, and others their own.
 
         Args:
-            values: what each pixel would have by itself.
-            floorlike: how likely it is of the floor, `(b, 1, h, w)`: what is not counts little for the floor,
-                and for all else what is.
+            values: what each pixel would have by itself, `(b, c, h, w)`, or each place of several pixels.
+            told: of each segment.
         """
         with in_full(values.device):
-            whole, each = torch.cat(self, dim=1), rearrange(values.float(), "b c h w -> b (h w) c")
-            thing, floor = 1 - floorlike.float(), floorlike.float()
-            likely = torch.cat([thing.expand_as(self.objects), floor, thing], dim=1)
-            weights = (whole * (likely.clamp(0, 1).square() + _LITTLE)).flatten(2)
-            weights = weights / weights.sum(dim=2, keepdim=True).clamp(min=_LITTLE)
+            whole = torch.cat(self, dim=1)
             # what is nearly too small to be looked at is given nearly what it has
             whole = whole * (whole.mean(dim=(2, 3), keepdim=True) / _SMALLEST - 1).clamp(0, 1)
-            whole = rearrange(whole, "b k h w -> b (h w) k")
-            evened = torch.baddbmm((1 - whole.sum(dim=2, keepdim=True)) * each, whole, weights @ each)
-            return rearrange(evened, "b (h w) c -> b c h w", h=values.shape[2]).to(values.dtype)
+            whole = avg_pool2d(whole, whole.shape[2] // values.shape[2])
+            whole, each = (rearrange(part.float(), "b c h w -> b (h w) c") for part in (whole, values))
+            rest = (1 - whole.sum(dim=2, keepdim=True)) * each
+            given = torch.baddbmm(rest, whole, told[..., 0].float().mT)
+            return rearrange(given, "b (h w) c -> b c h w", h=values.shape[2]).to(values.dtype)
+
+
+def same(common: Tensor, sizes: Tensor, others: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Find what is of one frame in another.
+
+    Args:
+        common: how many pixels each has in common with each of the other's, `(…, k, k)`.
+        sizes, others: how many they have, `(…, k)`.
+
+    Returns:
+        the number of the most likely, whether it is the same, and whether about as much of it is there: all
+        `(…, k)`.
+    """
+    covered, which = common.max(dim=-1)
+    both = torch.stack([sizes, others.gather(-1, which)])
+    smaller, larger = both.amin(dim=0), both.amax(dim=0)
+    return which, covered > _SAME_PLACE * smaller, smaller > _SAME_SIZE * larger
+
+
+def shared(told: Tensor, segments: Segments) -> Tensor:
+    """Means of what segments of frames in a row are told, `(b, c, segments)`, by `Segments.means`.
+
+    Over those of `REACH` frames before and after each that are the same, and about as much of it.
+    """
+    with in_full(told.device):
+        masks = segments.objects[:, :, ::2, ::2].flatten(2)
+        sizes, objects = masks.sum(dim=-1), masks.shape[1]
+        is_there = torch.cat([segments.floor, segments.sky], dim=1).amax(dim=(2, 3)) > 0
+        whole = told.float()
+        sums, count = whole.clone(), torch.ones_like(whole[:, :1])
+        for apart in range(1, min(REACH, len(told) - 1) + 1):
+            before, after = slice(None, -apart), slice(apart, None)
+            for own, other in ((before, after), (after, before)):
+                which, is_same, is_whole = same(masks[own] @ masks[other].mT, sizes[own], sizes[other])
+                theirs = whole[other, :, :objects].gather(2, which[:, None].expand(-1, told.shape[1], -1))
+                theirs = torch.cat([theirs, whole[other, :, objects:]], dim=2)
+                counts = torch.cat([is_same & is_whole, is_there[own] & is_there[other]], dim=1)[:, None]
+                sums[own] += theirs * counts
+                count[own] += counts
+        return (sums / count).to(told.dtype)
 
 
 def segmented(depth: Tensor) -> Segments:

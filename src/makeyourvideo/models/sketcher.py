@@ -8,6 +8,7 @@ makes anew in every frame stay put where they are a matter of where on its objec
 
 from collections.abc import Iterable, Sequence
 from itertools import product
+from typing import NamedTuple
 
 import torch
 from diffusers import ConfigMixin, ModelMixin
@@ -22,7 +23,7 @@ from makeyourvideo.models.following import Followed, headings_of
 from makeyourvideo.models.mixing import Mixing, in_full, slope_within, slopes
 from makeyourvideo.models.relief import RELIEF, relief
 from makeyourvideo.models.rigid import agreed
-from makeyourvideo.models.segments import Segments, segmented
+from makeyourvideo.models.segments import Segments, segmented, shared
 from makeyourvideo.models.spatial import Attention
 
 _STEEPNESS = (20.0, 200.0)
@@ -282,6 +283,12 @@ def _each(layer: nn.Module, rows: Tensor, times: float = 1) -> Tensor:
     return linear(rows, times * weight.flatten(1), times * bias)
 
 
+def _one_by_one(layer: nn.Module, places: Tensor) -> Tensor:
+    """Apply a layer to each place of `b c h w` as if there were no other."""
+    alone = layer(rearrange(places, "b c h w -> (b h w) c 1 1"))
+    return rearrange(alone, "(b h w) c 1 1 -> b c h w", h=places.shape[2], w=places.shape[3])
+
+
 def _doubled(part: Tensor) -> Tensor:
     return interpolate(part, scale_factor=2, mode="bilinear")
 
@@ -295,12 +302,32 @@ def _waved(waves: Iterable[nn.Module], points: Tensor) -> Tensor:
         return sine(linear(points, weight.flatten(1), bias))
 
 
+class Reading(NamedTuple):
+    """What the text says of each place, and of each segment, see `Segments`.
+
+    Attributes:
+        floorlike: how likely each is of the floor, places and then segments, `(b, 1, h * w + segments, 1)`.
+        found: what is said of it, `(b, c, h * w + segments, 1)`.
+        size: rows and columns of places.
+    """
+
+    floorlike: Tensor
+    found: Tensor
+    size: tuple[int, int]
+
+    def split(self, told: Tensor) -> tuple[Tensor, Tensor]:
+        """Tell places, `b c h w`, from segments, `b c segments 1`."""
+        rows, columns = self.size
+        places, segments = told.tensor_split([rows * columns], dim=2)
+        return places.unflatten(2, self.size).squeeze(-1), segments
+
+
 class Sketcher(ModelMixin, ConfigMixin):
     """Look at the shapes first, then read about them, then paint.
 
-    All that goes from looking to reading is how likely each place is of which kind. So the reading can be
-    learnt from sentences alone. All that goes from looking to patterns is where on its object a point is, so
-    patterns can be learnt without pictures, too.
+    All that goes from looking to reading is how likely each surface is of which kind, and each is read about
+    by itself. So the reading can be learnt from sentences alone. All that goes from looking to patterns is
+    where on its object a point is, so patterns can be learnt without pictures, too.
 
     Args:
         channels: width of its looking and reading; divisible by 8.
@@ -322,8 +349,8 @@ class Sketcher(ModelMixin, ConfigMixin):
         self.names = nn.Conv2d(KINDS, channels, 1)
         self.words = Linear(context_channels, channels)
         self.phrases = Mixing(channels, reach=(0, _NEIGHBORS))
-        self.read = nn.ModuleList(Asking(channels) for _ in range(2))
-        self.mix = nn.ModuleList(Mixing(channels) for _ in range(2))
+        self.ask = nn.ModuleList(Asking(channels) for _ in range(2))
+        self.mix = nn.ModuleList(Mixing(channels, reach=(0, 0)) for _ in range(2))
         self.norm = nn.GroupNorm(1, channels)
         self.paint = nn.ModuleList(
             [
@@ -366,8 +393,8 @@ class Sketcher(ModelMixin, ConfigMixin):
             sun: which way the light comes from, `(n, 2)`: to the right, and from ahead of the camera.
                 Heading, floor and sun are in single precision, whatever the rest is in.
             followed: how the camera heads as objects have it, `(n, …)`; else they are taken to stand still.
-            shown: which frames are painted, where all are of one clip and in a row: then points of an object
-                agree with those in the frame before and after. Without it, all are painted, each for itself.
+            shown: which frames are painted, where all are of one clip and in a row: then what objects are and
+                points on them agree with frames around. Without it, all are painted, each for itself.
             at_once: how many frames are painted at once; all by default.
             antialias: see `Covering.in_part`.
 
@@ -382,15 +409,18 @@ class Sketcher(ModelMixin, ConfigMixin):
             upright(self.located(seen), headings), small, objects, headings, in_a_row=shown is not None
         )
 
-        def paint(*given: Tensor) -> Tensor:
-            depth, context, floor, sun, kinds, points, *rest = given
-            segments, seen = Segments(*rest[:3]), rest[3:]
-            likely = kinds.softmax(dim=1)
-            lit = relief(depth, sun, segments.objects[:, :, ::2, ::2])
-            found = self.about(likely, context)
-            return self.picture(seen, likely, found, points, floor, lit, segments, antialias)
+        told = segments.means(kinds)
+        if shown is not None:
+            told = shared(told, segments)
 
-        given = (depth, context, floor, sun, kinds, points, *segments, *seen)
+        def paint(*given: Tensor) -> Tensor:
+            depth, context, floor, sun, kinds, told, points, *rest = given
+            segments, seen = Segments(*rest[:3]), rest[3:]
+            lit = relief(depth, sun, segments.objects[:, :, ::2, ::2])
+            reading = self.read(kinds, told, context)
+            return self.picture(seen, reading, points, floor, lit, segments, antialias)
+
+        given = (depth, context, floor, sun, kinds, told, points, *segments, *seen)
         given = tuple(part[shown or slice(None)] for part in given)
         return by_frames(paint, min(at_once or len(given[0]), len(given[0])), *given)
 
@@ -408,14 +438,28 @@ class Sketcher(ModelMixin, ConfigMixin):
                 seen.append(hidden)
         return [*seen, hidden], self.kinds(hidden)
 
+    def read(self, kinds: Tensor, told: Tensor, context: Tensor) -> Reading:
+        """Read about each place by itself, and about each segment as one.
+
+        Args:
+            kinds: logits of what stands at each place, `(b, k, h, w)`.
+            told: of what each segment is, `(b, k, segments)`, as `Segments.means` has them.
+            context: text embeddings `(b, n, d)`.
+        """
+        likely = torch.cat([kinds.flatten(2), told], dim=2)[..., None].softmax(dim=1)
+        return Reading(likely[:, :1], self.about(likely, context), (kinds.shape[2], kinds.shape[3]))
+
     def about(self, kinds: Tensor, context: Tensor) -> Tensor:
-        """Read: what the text `b n d` says of the kinds, each with its probability `b k h w`: `b c h w`."""
+        """What the text `b n d` says of surfaces, each of kinds as likely as `b k h w`: `b c h w`.
+
+        Each is read about by itself: it does not know of the others.
+        """
         words = rearrange(self.words(context), "b n c -> b c 1 n")
         phrases = rearrange(self.phrases(words), "b c 1 n -> b n c")
         found = self.names(kinds)
-        for read, mix in zip(self.read, self.mix, strict=True):
-            found = mix(read(found, phrases))
-        return self.norm(found)
+        for ask, mix in zip(self.ask, self.mix, strict=True):
+            found = _one_by_one(mix, ask(found, phrases))
+        return _one_by_one(self.norm, found)
 
     def located(self, seen: list[Tensor]) -> Tensor:
         """Where on its object each point lies, by what is seen: `b 3 4h 4w` (Wang et al. 2019, NOCS).
@@ -432,8 +476,7 @@ class Sketcher(ModelMixin, ConfigMixin):
     def picture(
         self,
         seen: Sequence[Tensor],
-        kinds: Tensor,
-        found: Tensor,
+        reading: Reading,
         points: Tensor,
         floor: Tensor,
         lit: Tensor,
@@ -444,12 +487,11 @@ class Sketcher(ModelMixin, ConfigMixin):
 
         Args:
             seen: from `shapes`.
-            kinds: how likely each is, `b k h w`.
-            found: from `about`, `b c h w`.
+            reading: from `read`.
             points: on objects, `b 3 4h 4w`, in the objects' own frames.
             floor: on the floor, `b 2 4h 4w`, in metres.
             lit: how surfaces stand to the light, from `relief`, `b RELIEF 4h 4w`.
-            segments: what belongs together, by pixels `8h 8w`: it is covered alike.
+            segments: what belongs together, by pixels `8h 8w`: it is covered alike, as was read about it.
             antialias: see `Covering.in_part`.
 
         Returns:
@@ -457,15 +499,16 @@ class Sketcher(ModelMixin, ConfigMixin):
         """
         pixels, halves, quarters, eighths = seen
         halves = torch.cat([halves, lit.to(halves.dtype)], dim=1)
-        others = [self.gray(found), kinds[:, :1], self.cover.asking(found), self.pave.asking(found)]
-        widths, asked = [part.shape[1] for part in others], torch.cat(others, dim=1)
-        hidden = torch.cat([found, eighths], dim=1)
+        found = reading.found
+        others = [self.gray(found), reading.floorlike, self.cover.asking(found), self.pave.asking(found)]
+        widths = [part.shape[1] for part in others]
+        asked, whole = reading.split(torch.cat(others, dim=1))
+        hidden = torch.cat([segments.over(*reading.split(found)), eighths], dim=1)
         for paint, part in zip(self.paint, (quarters, halves), strict=True):
             hidden, asked = paint(hidden, part, asked)
         hidden = self.shade(gelu(hidden))
         light, points, asked = self.sharpen(pixels, self.light(hidden), points, asked)
-        evened = segments.evened(asked, floorlike=asked[:, 1:2])
-        gray, paved, covers, paves = evened.split(widths, dim=1)
+        gray, paved, covers, paves = segments.over(asked, whole).split(widths, dim=1)
         paved = ((paved - _SURE) / (1 - 2 * _SURE)).clamp(0, 1)
         covered = self.cover.in_part(covers, points, 1 - paved, antialias)
         covered = covered + self.pave.in_part(paves, _doubled(floor), paved, antialias)

@@ -51,7 +51,6 @@ class StageConfig(_Strict):
         "decoder",
         "refiner",
         "sketcher",
-        "reading",
         "covering",
         "shading",
         "camera",
@@ -165,31 +164,23 @@ class SketcherConfig(StageConfig):
     gradient_weight: float = 1.0
 
 
-class ReadingConfig(StageConfig):
-    """The reading of a whole model's sketcher, and how often the prompt is dropped.
-
-    What is seen of a thing without a name is drawn with a spread of its logits between the ends of
-    `sharpness`. Where the thing is, the error counts up to `1 + object_weight` times as much.
-    """
-
-    stage: Literal["reading"]
-    prompt_dropout: float = 0.05
-    sharpness: tuple[float, float] = (1.0, 4.0)
-    object_weight: float = 3.0
-
-
 class CoveringConfig(StageConfig):
-    """The coverings of a whole model's sketcher, and how often the prompt is dropped.
+    """The reading and coverings of a whole model's sketcher, and how often the prompt is dropped.
 
     Each surface is asked at so many `points`; its squared error is divided by the square root of how much the
-    true albedo, in [-1, 1], varies over it, and that taken for at least about `faintest`. What covers the
-    sky is to stay, is asked at `held_points` and counts `held_weight` times as much.
+    true albedo, in [-1, 1], varies over it, and that taken for at least about `faintest`. What is read of it
+    counts `read_weight` times as much. What covers the sky is to stay, is asked at `held_points` and counts
+    `held_weight` times as much. The share `unnamed` of captions calls a thing by no name of its own, and what
+    is seen of it is drawn with a spread of its logits between the ends of `sharpness`.
     """
 
     stage: Literal["covering"]
     prompt_dropout: float = 0.05
     points: int = 512
     faintest: float = 0.02
+    read_weight: float = 0.1
+    unnamed: float = 0.25
+    sharpness: tuple[float, float] = (1.0, 4.0)
     held_points: int = 64
     held_weight: float = 20.0
 
@@ -241,7 +232,6 @@ _CONFIGS: dict[str, type[StageConfig]] = {
     "decoder": DecoderConfig,
     "refiner": RefinerConfig,
     "sketcher": SketcherConfig,
-    "reading": ReadingConfig,
     "covering": CoveringConfig,
     "shading": ShadingConfig,
     "camera": CameraConfig,

@@ -16,7 +16,6 @@ from makeyourvideo.training.config import (
     DepthConfig,
     ImageConfig,
     JudgesConfig,
-    ReadingConfig,
     RefinerConfig,
     ShadingConfig,
     SketcherConfig,
@@ -31,7 +30,6 @@ from makeyourvideo.training.diffusion import ImageStage, VideoStage, prepare_lat
 from makeyourvideo.training.judges import JudgesStage
 from makeyourvideo.training.loop import Step, train
 from makeyourvideo.training.plot import plot_log
-from makeyourvideo.training.reading import ReadingStage
 from makeyourvideo.training.refiner import RefinerStage
 from makeyourvideo.training.shading import ShadingStage
 from makeyourvideo.training.sketcher import SketcherStage
@@ -44,7 +42,6 @@ _Stage = (
     | DepthStage
     | ImageStage
     | JudgesStage
-    | ReadingStage
     | RefinerStage
     | ShadingStage
     | SketcherStage
@@ -74,8 +71,8 @@ def run_stage(
     `folder` then holds `state.pt`, `log.jsonl`, `loss.png` and `model/`: the model folder so far.
 
     Args:
-        stage: "autoencoder", "image", "video", "decoder", "refiner", "camera", "sketcher", "reading",
-            "covering", "shading", "depth" or "judges".
+        stage: "autoencoder", "image", "video", "decoder", "refiner", "camera", "sketcher", "covering",
+            "shading", "depth" or "judges".
         config_path: the stage's YAML file.
         folder: of the run.
         data: folder of the rendered data sets, which are made where they are missing.
@@ -114,9 +111,6 @@ def _stage(
         return DecoderStage(config, data, model)
     if isinstance(config, CameraConfig):
         return CameraStage(config, data, model, start)
-    if isinstance(config, ReadingConfig):
-        _check_part(model, "sketcher")
-        return ReadingStage(config, data, model, start)
     if isinstance(config, CoveringConfig):
         _check_part(model, "sketcher")
         return CoveringStage(config, data, model, start)

@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from makeyourvideo.models.segments import segmented
 from makeyourvideo.training.config import ShadingConfig
 from makeyourvideo.training.sketcher import mispainted
 from makeyourvideo.training.sketcher_parts import SketcherPartsStage
@@ -31,7 +32,7 @@ class ShadingStage(SketcherPartsStage):
         context = context_of(self.text_encoder, self.tokenizer, captions)
         batch = self.stills.batch(rng, drawn, self.sketcher.device)
         with torch.no_grad():
-            seen, shapes = self.before.shapes(batch.depth)
-            kinds = shapes.softmax(dim=1)
-            found = self.before.about(kinds, context)
-        return mispainted(self.sketcher, seen, kinds, found, batch, rng, self.config)
+            seen, kinds = self.before.shapes(batch.depth)
+            segments = segmented(batch.depth)
+            reading = self.before.read(kinds, segments.means(kinds), context)
+        return mispainted(self.sketcher, seen, reading, segments, batch, rng, self.config)

@@ -10,8 +10,8 @@ from torch.nn.functional import cross_entropy, one_hot
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from makeyourvideo.models.relief import relief
-from makeyourvideo.models.segments import segmented
-from makeyourvideo.models.sketcher import KINDS, Sketcher
+from makeyourvideo.models.segments import Segments, segmented
+from makeyourvideo.models.sketcher import KINDS, Reading, Sketcher
 from makeyourvideo.training.config import ShadingConfig, SketcherConfig
 from makeyourvideo.training.data import (
     draw_clips,
@@ -67,17 +67,18 @@ class SketcherStage:
         drawn = draw_clips(rng, self.data, self.config.batch_size, num_frames=1)
         context = self._context(rng, drawn)
         batch = self.stills.batch(rng, drawn, self.sketcher.device)
-        seen, shapes = self.sketcher.shapes(batch.depth)
-        weight = torch.ones(KINDS, device=shapes.device)
+        seen, kinds = self.sketcher.shapes(batch.depth)
+        weight = torch.ones(KINDS, device=kinds.device)
         weight[[SEEN.index("floor"), SEEN.index("sky")]] = _EMPTY_WEIGHT
-        unseen = cross_entropy(shapes.float(), batch.labels[:, 0], weight)
-        likely = shapes.softmax(dim=1)
-        found = self.sketcher.about(likely, context)
-        read = self._misread(found, batch.labels[:, 1:]) + self._reading(rng)
+        unseen = cross_entropy(kinds.float(), batch.labels[:, 0], weight)
+        segments = segmented(batch.depth)
+        reading = self.sketcher.read(kinds, segments.means(kinds), context)
+        places, _ = reading.split(reading.found)
+        read = misread(self.looks(places), batch.labels[:, 1:]) + self._reading(rng)
         wanted, surfaces = (part[:, :, ::2, ::2] for part in (batch.placed.wanted, batch.placed.surfaces))
         missed = (self.sketcher.located(seen) - wanted).abs().mean(dim=1)
         lost = (missed * (surfaces[:, 0] > 0)).sum() / (surfaces > 0).sum().clamp(min=1)
-        painted = mispainted(self.sketcher, seen, likely, found, batch, rng, self.config)
+        painted = mispainted(self.sketcher, seen, reading, segments, batch, rng, self.config)
         return unseen + read + self.config.point_weight * lost + self.config.picture_weight * painted
 
     def finish(self, model: Path) -> None:
@@ -92,16 +93,7 @@ class SketcherStage:
         found = self.sketcher.about(kinds, context)
         wrong = miscovered(self.sketcher, found, told, rng, _POINTS)
         covered = torch.stack([errors.mean() for errors, _ in wrong]).sum()
-        return self._misread(found, told[:, 1:]) + self.config.cover_weight * covered
-
-    def _misread(self, found: Tensor, labels: Tensor) -> Tensor:
-        """Return the summed cross-entropy of all looks, `(b, 5, h, w)` of them."""
-        answers = self.looks(found).float().split([len(known) for known in LOOKS.values()], dim=1)
-        wrong = (
-            cross_entropy(answer, labels[:, question], ignore_index=UNKNOWN)
-            for question, answer in enumerate(answers)
-        )
-        return torch.stack(list(wrong)).sum()
+        return misread(self.looks(found), told[:, 1:]) + self.config.cover_weight * covered
 
     def _context(self, rng: np.random.Generator, drawn: Drawn) -> Tensor:
         """Choose a caption of each scene, or none, as the text encoder gives it: `(b, n, d)`."""
@@ -109,11 +101,21 @@ class SketcherStage:
         return context_of(self.text_encoder, self.tokenizer, prompts)
 
 
+def misread(answers: Tensor, looks: Tensor) -> Tensor:
+    """Return the summed cross-entropy of answers, as logits of all looks, to the `(b, 5, h, w)` of them."""
+    split = answers.float().split([len(known) for known in LOOKS.values()], dim=1)
+    wrong = (
+        cross_entropy(answer, looks[:, question], ignore_index=UNKNOWN)
+        for question, answer in enumerate(split)
+    )
+    return torch.stack(list(wrong)).sum()
+
+
 def mispainted(
     sketcher: Sketcher,
     seen: list[Tensor],
-    kinds: Tensor,
-    found: Tensor,
+    reading: Reading,
+    segments: Segments,
     batch: Batch,
     rng: np.random.Generator,
     config: SketcherConfig | ShadingConfig,
@@ -123,8 +125,8 @@ def mispainted(
     Args:
         sketcher: paints.
         seen: what it sees of their depth, from `shapes`.
-        kinds: how likely each place is of which kind.
-        found: what it read about each place, from `about`.
+        reading: what it read, from `read`.
+        segments: of the depth.
         batch: the stills.
         rng: draws points where no object is; they mean nothing there.
         config: says how much more objects count.
@@ -133,9 +135,8 @@ def mispainted(
     points, surfaces = (part[:, :, ::2, ::2] for part in (placed.points, placed.surfaces))
     meaningless = torch.from_numpy(rng.uniform(-1, 1, points.shape).astype(np.float32)).to(points.device)
     points = torch.where(surfaces > 0, points, meaningless)
-    segments = segmented(batch.depth)
     lit = relief(batch.depth, placed.sun, segments.objects[:, :, ::2, ::2])
-    sketch = sketcher.picture(seen, kinds, found, points, placed.floor, lit, segments)
+    sketch = sketcher.picture(seen, reading, points, placed.floor, lit, segments)
     weight = 1 + config.object_weight * (labels[:, 1:2] != UNKNOWN).float()
     weight = weight.repeat_interleave(PLACE, dim=2).repeat_interleave(PLACE, dim=3)
     return picture_error(sketch, pictures, config.gradient_weight, weight)

@@ -9,7 +9,7 @@ from torch import nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from makeyourvideo.models.sketcher import Sketcher
-from makeyourvideo.training.config import CoveringConfig, ReadingConfig, ShadingConfig
+from makeyourvideo.training.config import CoveringConfig, ShadingConfig
 from makeyourvideo.training.data import draw_clips, draw_prompts, open_data, step_generator
 from makeyourvideo.training.record import write_part
 from makeyourvideo.training.start import take_over
@@ -21,7 +21,7 @@ class SketcherPartsStage:
 
     def __init__(
         self,
-        config: ReadingConfig | CoveringConfig | ShadingConfig,
+        config: CoveringConfig | ShadingConfig,
         data: Path,
         model: Path,
         start: Path | None,
