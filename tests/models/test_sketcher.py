@@ -16,7 +16,7 @@ from makeyourvideo.memory import LADDER, Thrift
 from makeyourvideo.models.following import Followed
 from makeyourvideo.models.relief import RELIEF, relief
 from makeyourvideo.models.rigid import agreed
-from makeyourvideo.models.segments import Segments, segmented
+from makeyourvideo.models.segments import Segments
 from makeyourvideo.models.sketcher import KINDS, Sharpening, Sketcher, luminance, upright
 from makeyourvideo.pipeline_output import to_uint8
 from makeyourvideo.sampling import WindowDone, draw_key
@@ -133,11 +133,13 @@ def test_a_style_may_take_the_colours(sketcher: Sketcher) -> None:
 
 
 @torch.no_grad()
-def test_patterns_lie_where_the_points_say(sketcher: Sketcher) -> None:
+def test_patterns_lie_where_the_points_say(sketcher: Sketcher, monkeypatch: pytest.MonkeyPatch) -> None:
     depth, text = torch.rand(2, 1, 32, 32) * 2 - 1, torch.randn(2, 5, 24)
     heading, floor, sun = torch.randn(2), torch.randn(2, 2, 16, 16), torch.randn(2, 2)
     seen, kinds = sketcher.shapes(depth)
-    located, segments = sketcher.located(seen), segmented(depth)
+    located, none = sketcher.located(seen), torch.zeros(2, 1, 32, 32)
+    segments = Segments(torch.zeros(2, 8, 32, 32), none + 1, none)
+    monkeypatch.setattr("makeyourvideo.models.sketcher.segmented", lambda _: segments)
     small, objects = (part[:, :, ::2, ::2] for part in (depth, segments.objects))
     reading, lit = sketcher.read(kinds, segments.means(kinds), text), relief(depth, sun, objects)
     assert located.shape == (2, 3, 16, 16)
@@ -170,6 +172,9 @@ def test_frames_in_a_row_agree_about_their_objects_and_are_painted_some_at_a_tim
         told.append(means)
         return means
 
+    none = torch.zeros(4, 1, 32, 32)
+    whole = Segments(torch.zeros(4, 8, 32, 32), none + 1, none)
+    monkeypatch.setattr("makeyourvideo.models.sketcher.segmented", lambda _: whole)
     monkeypatch.setattr("makeyourvideo.models.sketcher.agreed", noted)
     monkeypatch.setattr("makeyourvideo.models.sketcher.shared", taken)
     given = (depth, text, heading, floor, sun)
@@ -178,6 +183,29 @@ def test_frames_in_a_row_agree_about_their_objects_and_are_painted_some_at_a_tim
     assert rows == [False, True]
     assert [len(means) for means in told] == [4]  # of frames in a row alone, and of all of them
     torch.testing.assert_close(some, alone[1:3])
+
+
+@torch.no_grad()
+def test_where_depth_has_no_floor_places_are_told_as_those_around(
+    sketcher: Sketcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else things that are seen unsurely, as in depth of a filmed scene, are painted in patches."""
+    told: list[torch.Tensor] = []
+    read = sketcher.read
+    monkeypatch.setattr(sketcher, "read", lambda kinds, *given: told.append(kinds) or read(kinds, *given))
+    depth, text = torch.rand(5, 1, 32, 32) * 2 - 1, torch.randn(1, 5, 24).expand(5, -1, -1)
+    given = (depth, text, torch.zeros(5), torch.randn(5, 2, 16, 16), torch.randn(5, 2))
+    kinds, none = sketcher.shapes(depth)[1], torch.zeros(5, 1, 32, 32)
+    nowhere = Segments(torch.zeros(5, 8, 32, 32), none, none)
+    monkeypatch.setattr("makeyourvideo.models.sketcher.segmented", lambda _: nowhere)
+    sketcher(*given)
+    sketcher(*given, shown=slice(2, 3))
+    torch.testing.assert_close(told[0][3, :, 1, 1], kinds[3, :, :3, :3].mean(dim=(1, 2)))
+    torch.testing.assert_close(told[1][0, :, 0, 3], kinds[:, :, :2, 2:].mean(dim=(0, 2, 3)))
+    whole = nowhere._replace(floor=none + 1)
+    monkeypatch.setattr("makeyourvideo.models.sketcher.segmented", lambda _: whole)
+    sketcher(*given)
+    torch.testing.assert_close(told[2], kinds)
 
 
 @torch.no_grad()

@@ -48,6 +48,11 @@ class Segments(NamedTuple):
     floor: Tensor
     sky: Tensor
 
+    @property
+    def are_there(self) -> Tensor:
+        """In which pictures any pixel is of something, `(b, 1, 1, 1)`."""
+        return torch.cat(self, dim=1).amax(dim=(1, 2, 3), keepdim=True) > 0
+
     def means(self, values: Tensor) -> Tensor:
         """Mean of what places have, `(b, c, h/n, w/n)`, over those within each segment: `(b, c, segments)`.
 

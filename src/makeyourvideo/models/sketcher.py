@@ -15,7 +15,7 @@ from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from einops import rearrange
 from torch import Tensor, nn
-from torch.nn.functional import gelu, interpolate, pad, pixel_shuffle
+from torch.nn.functional import avg_pool2d, gelu, interpolate, pad, pixel_shuffle
 
 from makeyourvideo.models.camera import turned
 from makeyourvideo.models.covering import Covering
@@ -24,7 +24,7 @@ from makeyourvideo.models.following import Followed, headings_of
 from makeyourvideo.models.mixing import Mixing, slopes
 from makeyourvideo.models.relief import RELIEF, relief
 from makeyourvideo.models.rigid import agreed
-from makeyourvideo.models.segments import Segments, segmented, shared
+from makeyourvideo.models.segments import REACH, Segments, segmented, shared
 from makeyourvideo.models.spatial import Attention
 
 _STEEPNESS = (20.0, 200.0)
@@ -164,6 +164,13 @@ def _one_by_one(layer: nn.Module, places: Tensor) -> Tensor:
     return rearrange(alone, "(b h w) c 1 1 -> b c h w", h=places.shape[2], w=places.shape[3])
 
 
+def _around(kinds: Tensor, frames: int) -> Tensor:
+    """Means of what stands at places, `b k h w`, and those next to them, over so many frames to each side."""
+    near = avg_pool2d(kinds, 3, 1, 1, count_include_pad=False)
+    spans = (slice(max(0, frame - frames), frame + frames + 1) for frame in range(len(near)))
+    return torch.stack([near[span].mean(dim=0) for span in spans]) if frames else near
+
+
 def _doubled(part: Tensor) -> Tensor:
     return interpolate(part, scale_factor=2, mode="bilinear")
 
@@ -267,17 +274,16 @@ class Sketcher(ModelMixin, ConfigMixin):
         Returns:
             Frames `(shown, 3, height, width)`, in [-1, 1] or a little beyond.
         """
+        is_row = shown is not None
         seen, kinds = self.shapes(depth)
         segments = segmented(depth)
         small, objects = (part[:, :, ::2, ::2] for part in (depth, segments.objects))
         headings = heading[:, None, None] if followed is None else headings_of(objects, followed, heading)
-        points = agreed(
-            upright(self.located(seen), headings), small, objects, headings, in_a_row=shown is not None
-        )
-
+        points = agreed(upright(self.located(seen), headings), small, objects, headings, in_a_row=is_row)
         told = segments.means(kinds)
-        if shown is not None:
+        if is_row:
             told = shared(told, segments)
+        kinds = torch.where(segments.are_there, kinds, _around(kinds, REACH if is_row else 0))
 
         def paint(*given: Tensor) -> Tensor:
             depth, context, floor, sun, kinds, told, points, *rest = given
