@@ -145,6 +145,20 @@ def test_what_is_nearly_too_small_keeps_nearly_what_it_has() -> None:
     assert kept == sorted(kept, reverse=True)
 
 
+def test_pixels_of_no_segment_are_given_what_their_place_has() -> None:
+    segments = halves(32)
+    segments.objects[0, 1, 20:24, 17:19] = 1  # nearly too small
+    segments.floor[0, 0, 20:24, 17:19] = 0
+    values, told = torch.rand(1, 3, 4, 4, requires_grad=True), torch.rand(1, 3, 4, 1)
+    found = segments.over_places(values, told)
+    wanted = segments.over(values.repeat_interleave(8, dim=2).repeat_interleave(8, dim=3), told)
+    torch.testing.assert_close(found, wanted)
+    found.sum().backward()
+    assert values.grad is not None
+    assert torch.equal(values.grad[0, :, :2, 2:], torch.full((3, 2, 2), 64.0))
+    assert not values.grad[0, :, :, :2].any()
+
+
 def sliding(frames: int, step: int = 1) -> Segments:
     """Two objects before a floor; one slides to the right, the other is there every second frame."""
     objects = torch.zeros(frames, 2, 16, 64)

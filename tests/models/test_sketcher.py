@@ -17,7 +17,7 @@ from makeyourvideo.models.following import Followed
 from makeyourvideo.models.relief import RELIEF, relief
 from makeyourvideo.models.rigid import agreed
 from makeyourvideo.models.segments import Segments
-from makeyourvideo.models.sketcher import KINDS, Sharpening, Sketcher, luminance, upright
+from makeyourvideo.models.sketcher import KINDS, Sharpening, Sketcher, _mixed, luminance, upright
 from makeyourvideo.pipeline_output import to_uint8
 from makeyourvideo.sampling import WindowDone, draw_key
 from makeyourvideo.settings import Options
@@ -183,6 +183,37 @@ def test_frames_in_a_row_agree_about_their_objects_and_are_painted_some_at_a_tim
     assert rows == [False, True]
     assert [len(means) for means in told] == [4]  # of frames in a row alone, and of all of them
     torch.testing.assert_close(some, alone[1:3])
+
+
+@torch.no_grad()
+def test_pictures_of_segments_are_not_told_pixel_by_pixel(
+    sketcher: Sketcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of which each is as it is alone, whatever others it is painted with."""
+    given = (torch.rand(2, 1, 32, 32) * 2 - 1, torch.randn(2, 5, 24), torch.zeros(2))
+    given += (torch.randn(2, 2, 16, 16), torch.randn(2, 2))
+    floor = torch.ones(2, 1, 32, 32)
+    floor[0, :, :, 16:], floor[1, :, :1, :3] = 0, 0
+    whole = Segments(torch.zeros(2, 8, 32, 32), floor, torch.zeros(2, 1, 32, 32))
+    widths: list[int] = []
+    mixed = _mixed
+    monkeypatch.setattr(
+        "makeyourvideo.models.sketcher._mixed", lambda *some: widths.append(some[0].shape[1]) or mixed(*some)
+    )
+
+    def painted(which: slice) -> torch.Tensor:
+        some = Segments(*(part[which] for part in whole))
+        monkeypatch.setattr("makeyourvideo.models.sketcher.segmented", lambda _: some)
+        return sketcher(*(part[which] for part in given))
+
+    together = painted(slice(2))
+    asked = 2 + 64 + 48  # how gray, how likely the floor, and how much of each pattern
+    assert widths.count(asked) == 3
+    widths.clear()
+    torch.testing.assert_close(painted(slice(1, 2)), together[1:])
+    assert asked not in widths
+    torch.testing.assert_close(painted(slice(1)), together[:1])
+    assert widths.count(asked) == 3
 
 
 @torch.no_grad()

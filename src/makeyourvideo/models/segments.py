@@ -53,6 +53,15 @@ class Segments(NamedTuple):
         """In which pictures any pixel is of something, `(b, 1, 1, 1)`."""
         return torch.cat(self, dim=1).amax(dim=(1, 2, 3), keepdim=True) > 0
 
+    @property
+    def counted(self) -> Tensor:
+        """How much pixels count as of each segment, 0 to 1, `(b, segments, h, w)`.
+
+        Of what is nearly too small to be looked at nearly nothing.
+        """
+        whole = torch.cat(self, dim=1)
+        return whole * (whole.mean(dim=(2, 3), keepdim=True) / _SMALLEST - 1).clamp(0, 1)
+
     def means(self, values: Tensor) -> Tensor:
         """Mean of what places have, `(b, c, h/n, w/n)`, over those within each segment: `(b, c, segments)`.
 
@@ -74,14 +83,34 @@ class Segments(NamedTuple):
             told: of each segment.
         """
         with in_full(values.device):
-            whole = torch.cat(self, dim=1)
-            # what is nearly too small to be looked at is given nearly what it has
-            whole = whole * (whole.mean(dim=(2, 3), keepdim=True) / _SMALLEST - 1).clamp(0, 1)
+            whole = self.counted
             whole = avg_pool2d(whole, whole.shape[2] // values.shape[2])
             whole, each = (rearrange(part.float(), "b c h w -> b (h w) c") for part in (whole, values))
             rest = (1 - whole.sum(dim=2, keepdim=True)) * each
             given = torch.baddbmm(rest, whole, told[..., 0].float().mT)
             return rearrange(given, "b (h w) c -> b c h w", h=values.shape[2]).to(values.dtype)
+
+    def over_places(self, values: Tensor, told: Tensor) -> Tensor:
+        """The same for all pixels, where those of no segment, which are few, have what their place has.
+
+        Args:
+            values: of each place, `(b, c, h/n, w/n)`.
+            told: of each segment, `(b, c, segments, 1)`.
+
+        Returns:
+            `(b, c, h, w)`.
+        """
+        with in_full(values.device):
+            whole = self.counted
+            rows, columns = whole.shape[2:]
+            side = rows // values.shape[2]
+            whole = rearrange(whole, "b k h w -> b (h w) k")
+            given, rest = whole @ told[..., 0].float().mT, 1 - whole.sum(dim=2)
+            picture, pixel = (rest > 0).nonzero(as_tuple=True)
+            place = pixel // columns // side * values.shape[3] + pixel % columns // side
+            own = values.flatten(2)[picture, :, place].float()
+            given[picture, pixel] += rest[picture, pixel, None] * own
+            return rearrange(given, "b (h w) c -> b c h w", h=rows).to(values.dtype)
 
 
 def same(common: Tensor, sizes: Tensor, others: Tensor) -> tuple[Tensor, Tensor, Tensor]:

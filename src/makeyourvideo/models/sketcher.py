@@ -46,6 +46,9 @@ _BLACK = 0.01
 _SURE = 0.05
 """Where floors are less likely than so there is none, and nothing else where they are likely by as much."""
 
+_APART = 0.01
+"""From which share of a picture on pixels of no segment are told by more than the place that they are in."""
+
 KINDS = 64
 """How many kinds of surface are told apart, at most: first the floor, then shapes of objects, the sky."""
 
@@ -376,11 +379,16 @@ class Sketcher(ModelMixin, ConfigMixin):
         widths = [part.shape[1] for part in others]
         asked, whole = reading.split(torch.cat(others, dim=1))
         hidden = torch.cat([segments.over(*reading.split(found)), eighths], dim=1)
+        is_apart = 1 - segments.counted.sum(dim=1).mean(dim=(1, 2)) > _APART
+        mixed = [asked] if is_apart.is_meta or is_apart.any() else []
         for paint, part in zip(self.paint, (quarters, halves), strict=True):
-            hidden, asked = paint(hidden, part, asked)
+            hidden, *mixed = paint(hidden, part, *mixed)
         hidden = self.shade(gelu(hidden))
-        light, points, asked = self.sharpen(pixels, self.light(hidden), points, asked)
-        gray, paved, covers, paves = segments.over(asked, whole).split(widths, dim=1)
+        light, points, *mixed = self.sharpen(pixels, self.light(hidden), points, *mixed)
+        evened = segments.over(mixed[0], whole) if mixed else segments.over_places(asked, whole)
+        if mixed and not is_apart.is_meta and not is_apart.all():
+            evened = torch.where(is_apart[:, None, None, None], evened, segments.over_places(asked, whole))
+        gray, paved, covers, paves = evened.split(widths, dim=1)
         paved = ((paved - _SURE) / (1 - 2 * _SURE)).clamp(0, 1)
         covered = self.cover.in_part(covers, points, 1 - paved, antialias)
         covered = covered + self.pave.in_part(paves, _doubled(floor), paved, antialias)
