@@ -41,8 +41,8 @@ LAVISH = Thrift()
 
 LADDER = (
     LAVISH,
-    Thrift(slice_bytes=2**23, sketched_frames=8),
-    Thrift(slice_bytes=2**23, sketched_frames=8, clips_apart=True),
+    Thrift(slice_bytes=2**23, sketched_frames=4),
+    Thrift(slice_bytes=2**23, sketched_frames=4, clips_apart=True),
     Thrift(slice_bytes=2**21, sketched_frames=2, clips_apart=True, decoded_frames=1),
     Thrift(slice_bytes=2**21, sketched_frames=2, clips_apart=True, decoded_frames=1, hands_back=True),
     Thrift(

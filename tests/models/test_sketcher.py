@@ -634,7 +634,7 @@ def test_of_large_frames_and_in_little_memory_fewer_are_sketched_together(
     for thrift in LADDER[:4]:
         pipe.save_memory(thrift)
         together.append(pipe.sketched_together(plan))
-    assert together == [16, 8, 8, 2]
+    assert together == [16, 4, 4, 2]
 
 
 def test_groups_are_parts_of_one_clip(
