@@ -58,10 +58,13 @@ _PIXELS_TOGETHER = 2**16
 """Of frames that are sketched at once: what is computed on the way stays in the cache."""
 
 _SUN = (0.5, -0.3)
-"""Where the light comes from: how far from one side, which a seed decides, and from ahead; else from above.
+"""Where the light comes from if the text does not say: how far from one side, which a seed decides, and from
+ahead; else from above.
 
 From behind the camera, because what it looks at would be in its own shade.
 """
+_SAID = 0.5
+"""How long the mean of all directions that the light may come from is at least, where the text says one."""
 
 Around = Callable[[Predict, int], Predict]
 
@@ -222,7 +225,7 @@ class DenoisingPipeline(DiffusionPipeline):
         clones = {id(own): own.clone_state() for own in generators}  # one may serve several samples
         keys = [draw_key(clones[id(own)]) for own in generators]
         embeds = cache(lambda: self.encode_prompt([plan.prompt for plan in plans]))
-        views = cache(lambda: self._views(camera, plans, depths, keys))
+        views = cache(lambda: self._views(camera, plans, depths, self._sun(sketcher, embeds(), keys)))
 
         @torch.no_grad()
         def paint(frames: range, seen: range) -> Tensor:
@@ -255,7 +258,7 @@ class DenoisingPipeline(DiffusionPipeline):
         camera: CameraEstimator,
         plans: Sequence[Plan],
         depths: Sequence[DepthClip],
-        keys: Sequence[int],
+        sun: Tensor,
     ) -> Views:
         """What cameras see of whole videos: a window's follow from those before."""
         told, followed = [], []
@@ -264,9 +267,14 @@ class DenoisingPipeline(DiffusionPipeline):
             told.append(camera.cameras(follower.watch(self._seen(*one))))
             followed.append(follower.followed(told[-1]))
         cameras, objects = Cameras.joined(told), Followed(*map(torch.cat, zip(*followed, strict=True)))
-        across, along = _SUN
-        sun = torch.tensor([[drawn_side(key) * across, along] for key in keys]).to(cameras.heading)
-        return Views.under(sun, cameras, objects)
+        return Views.under(sun.to(cameras.heading), cameras, objects)
+
+    @torch.no_grad()
+    def _sun(self, sketcher: Sketcher, embeds: Tensor, keys: Sequence[int]) -> Tensor:
+        """Which way the light comes from as the first camera has it, `(batch, 2)`: as said, or else drawn."""
+        said = sketcher.sun_in(embeds.to(sketcher.device, sketcher.dtype)).float()
+        drawn = said.new_tensor([[drawn_side(key) * _SUN[0], _SUN[1]] for key in keys])
+        return torch.where(said.norm(dim=1, keepdim=True) > _SAID, said, drawn)
 
     def _conditions(self, plans: Sequence[Plan], depths: Sequence[DepthClip], frames: range) -> Tensor:
         """Depth of some frames of a batch, as the network is shown it, in single precision: `b p*p f h w`."""

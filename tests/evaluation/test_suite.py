@@ -1,6 +1,7 @@
 import json
 import shutil
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +9,8 @@ import pytest
 from makeyourvideo.errors import InputError
 from makeyourvideo.evaluation.measures import MEASURES, measure
 from makeyourvideo.evaluation.report import Suite, cell, read_tables, report
-from makeyourvideo.evaluation.suite import mean_with_interval, read_scores, suite_scene
+from makeyourvideo.evaluation.suite import mean_with_interval, read_scores, suite_parts, suite_scene
+from makeyourvideo.world.captions import caption
 from makeyourvideo.world.geometry import HELD_OUT_FAMILIES
 from makeyourvideo.world.render import FLOOR, render
 from makeyourvideo.world.scene import WorldConfig, sample_scene
@@ -72,19 +74,41 @@ def test_ablations_and_long_clips_have_tables_of_their_own(suite, experts, tmp_p
     assert list(samplers) == ["model", *ablations]
     tables = read_tables(tmp_path / "report")
     assert list(tables) == ["held-out scenes", "ablations", "64 frames", "128 frames"]
-    assert list(tables["ablations"]) == [*SYSTEMS[2:], "text only", "depth only", *ablations]
+    assert list(tables["ablations"]) == [*SYSTEMS[2:], "text only", "depth only", "light untold", *ablations]
     assert list(tables["128 frames"]) == [
         f"{name}, {window} 16"
         for name in ("ground truth", "model", *ablations)
         for window in ("first", "last")
     ]
     names = [(score.system, score.num_frames, score.start) for score in scores]
-    assert len(names) == len(set(names)) == 4 + 4 + 2 * 8  # the model's clips are made once for both tables
+    assert len(names) == len(set(names)) == 4 + 5 + 2 * 8  # the model's clips are made once for both tables
     made = {score.name: np.load(tmp_path / "report" / "features" / f"{score.name}.npy") for score in scores}
     model, *others = (
         made[f"000-{name}-16-0"] for name in ("model", "text-only", "depth-only", "no-causal-mask")
     )
     assert all(not np.array_equal(model, other) for other in others)
+
+
+def test_a_prompt_without_the_light_says_all_else():
+    asked = []
+
+    class Pipe:
+        unet = SimpleNamespace()
+
+        def __call__(self, prompt, *_, **__):
+            asked.append(prompt)
+            return [[None]]
+
+    _, ablations = suite_parts(Pipe(), {}, scenes=1, ablation_scenes=1, long_scenes=0)
+    clip = render(sample_scene(0, WorldConfig(styles={"realistic": 1}, skies=("sunset",)), 1))
+    prompt = caption(clip.scene, full=True)
+    for name in ("model", "light untold"):
+        ablations.systems[name](clip, prompt, 0)
+    told, untold = asked
+    assert told == prompt
+    assert untold in told
+    assert "from the" in told
+    assert "from the" not in untold
 
 
 def test_long_scenes_keep_their_objects_in_sight():

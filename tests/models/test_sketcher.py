@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from torch.nn.functional import interpolate
+from transformers import CLIPTextModel, CLIPTokenizer
 
 from makeyourvideo import DepthVideo, MakeYourVideoPipeline
 from makeyourvideo.errors import InputError
@@ -18,12 +19,15 @@ from makeyourvideo.models.relief import RELIEF, relief
 from makeyourvideo.models.rigid import agreed
 from makeyourvideo.models.segments import Segments
 from makeyourvideo.models.sketcher import KINDS, Sharpening, Sketcher, _mixed, luminance, upright
+from makeyourvideo.pipeline import BUNDLED_MODEL
 from makeyourvideo.pipeline_output import to_uint8
 from makeyourvideo.sampling import WindowDone, draw_key
 from makeyourvideo.settings import Options
 from makeyourvideo.sketches import Sketches, sketched_together, with_detail
 from makeyourvideo.structure.depth import Normalization, Units
 from makeyourvideo.structure.depth_file import DepthFile
+from makeyourvideo.training.tokenizer import context_of
+from makeyourvideo.world.captions import SIDES
 from tiny_model import moving_disc
 
 
@@ -477,6 +481,51 @@ def test_the_sketch_reads_the_prompt_alone_and_the_light_comes_from_behind_the_c
     assert right.min() < -0.2
     assert right.max() > 0.2
     assert all(part.shape[0] == depth.num_frames for seen in followed for part in seen)
+
+
+def test_light_comes_from_where_the_text_says(
+    pipe: MakeYourVideoPipeline, depth: DepthVideo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = {"a ball": [0.1, 0.2], "left": [-0.8, 0.0]}
+    suns: list[torch.Tensor] = []
+    forward = pipe.sketcher.forward
+
+    def sun_in(context: torch.Tensor) -> torch.Tensor:
+        embeds, said = pipe.encode_prompt(list(told)), torch.tensor(list(told.values()))
+        return torch.cat([said[[own.equal(text) for text in embeds]] for own in context])
+
+    def painted(depth: torch.Tensor, context: torch.Tensor, *others: Any) -> torch.Tensor:
+        suns.append(others[2])
+        return forward(depth, context, *others)
+
+    monkeypatch.setattr(pipe.sketcher, "sun_in", sun_in)
+    monkeypatch.setattr(pipe.sketcher, "forward", painted)
+    generator = torch.Generator().manual_seed(0)
+    pipe(list(told), depth, sketch_share=0.5, generator=generator, output_type="latent")
+    unsaid, said = (sun[0] for sun in suns)
+    assert unsaid[1] < -0.1
+    torch.testing.assert_close(said, torch.tensor([-0.8, 0.0]))
+
+
+@pytest.mark.parametrize(
+    "wording", ["a red ball on grass, lit from {}", "with light from {}, two cubes at night"]
+)
+def test_the_bundled_model_knows_all_sides_that_light_comes_from(wording: str) -> None:
+    tokenizer = CLIPTokenizer.from_pretrained(BUNDLED_MODEL / "tokenizer")
+    text_encoder = CLIPTextModel.from_pretrained(BUNDLED_MODEL / "text_encoder", dtype=torch.float32)
+    sketcher = Sketcher.from_pretrained(BUNDLED_MODEL / "sketcher", torch_dtype=torch.float32)
+    prompts = [*(wording.format(side) for side in SIDES), "a red ball on grass at night, on the left"]
+    with torch.no_grad():
+        *said, unsaid = sketcher.sun_in(context_of(text_encoder, tokenizer, prompts))
+    for eighth, sun in enumerate(said):
+        assert sun.norm() > 0.5
+        off = math.atan2(sun[1], sun[0]) - eighth * math.pi / 4
+        assert abs(math.remainder(off, 2 * math.pi)) < math.pi / 6
+    assert unsaid.norm() < 0.5
+
+
+def test_before_it_learns_a_text_says_nothing_of_the_light(sketcher: Sketcher) -> None:
+    assert torch.equal(sketcher.sun_in(torch.randn(2, 5, 24)), torch.zeros(2, 2))
 
 
 def test_windows_are_sketched_as_parts_of_the_whole(pipe: MakeYourVideoPipeline, depth: DepthVideo) -> None:

@@ -1,6 +1,9 @@
+import re
+
+import numpy as np
 import pytest
 
-from makeyourvideo.world.captions import ADJECTIVES, GENERIC, NOUNS, STYLE_PHRASES, caption
+from makeyourvideo.world.captions import ADJECTIVES, GENERIC, NOUNS, SIDES, STYLE_PHRASES, caption
 from makeyourvideo.world.floors import FLOORS
 from makeyourvideo.world.geometry import FAMILIES, HELD_OUT_FAMILIES
 from makeyourvideo.world.scene import WorldConfig, sample_scene
@@ -59,6 +62,42 @@ def test_partial_captions_leave_floor_or_sky_out():
     config = WorldConfig(floors=("wooden",), finishes={"plain": 1})
     captions = [caption(sample_scene(seed, config)) for seed in range(120)]
     assert 0.03 < sum("wooden" not in words for words in captions) / 120 < 0.3
+
+
+def side_in(words: str) -> int | None:
+    """Which of `SIDES` a caption has the light come from, by number."""
+    found = re.search(
+        rf"backlit|(?:lit|light) from ({'|'.join(sorted(SIDES, key=len, reverse=True))})", words
+    )
+    return found and SIDES.index(found[1] or "behind")
+
+
+def test_a_full_caption_says_where_the_light_comes_from():
+    config = WorldConfig(skies=("clear blue", "night"), styles={"realistic": 1, "pencil": 1})
+    told = set()
+    for seed in range(80):
+        scene = sample_scene(seed, config)
+        words, others = (caption(scene, full=True, light=light) for light in (True, False))
+        assert others in words
+        assert side_in(others) is None
+        side = side_in(words)
+        across, along = scene.sun
+        off = np.angle((across + 1j * along) * np.exp(-1j * side * np.pi / 4))
+        assert abs(off) <= np.pi / 4 + 1e-6
+        told.add(side)
+    assert told == set(range(len(SIDES)))
+
+
+@pytest.mark.parametrize("world", [{"skies": ("overcast",)}, {"styles": {"neon": 1}}])
+def test_no_caption_says_where_light_comes_from_that_nobody_sees(world):
+    scenes = [sample_scene(seed, WorldConfig(**world)) for seed in range(20)]
+    assert all(side_in(caption(scene, full=True)) is None for scene in scenes)
+
+
+def test_partial_captions_often_leave_the_light_out():
+    config = WorldConfig(skies=("sunset",), styles={"realistic": 1})
+    told = [side_in(caption(sample_scene(seed, config))) is not None for seed in range(120)]
+    assert 0.4 < np.mean(told) < 0.8
 
 
 def test_articles_agree():

@@ -38,7 +38,7 @@ def seen_color(frames: Frames, clip: Clip, thing: int) -> str:
 
     For each named colour the object is painted anew with the exact light; the name is the one whose pixel
     values are distributed most like the video's (Wasserstein-1 a channel). Distributions do not mind where
-    the sun stands or a stripe begins, neither of which prompt or depth tells.
+    a stripe begins, which neither prompt nor depth tells, and little where exactly the sun stands.
     """
     item = clip.scene.things[thing]
     inside = np.stack([ndimage.binary_erosion(mask, iterations=1) for mask in object_masks(clip, thing)])

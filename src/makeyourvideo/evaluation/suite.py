@@ -80,8 +80,8 @@ def suite_parts(
         pipe: the model.
         ablations: models trained without one of its parts, and what they are to be compared with.
         scenes: of the first table.
-        ablation_scenes: of the ablations, among which the model without depth (at strength 0) and the model
-            without text (an empty prompt) always are.
+        ablation_scenes: of the ablations, among which the model without depth (at strength 0), without text
+            (an empty prompt) and without being told where the light comes from always are.
         long_scenes: of 64 frames, and of 128.
     """
     model, still = generated(pipe), generated(pipe, temporal=False)
@@ -96,7 +96,11 @@ def suite_parts(
             "ablations",
             {MODEL: model}
             | off
-            | {"text only": generated(pipe, depth_strength=0), "depth only": generated(pipe, text=False)}
+            | {
+                "text only": generated(pipe, depth_strength=0),
+                "depth only": generated(pipe, text=False),
+                "light untold": _lit_anyhow(model),
+            }
             | others,
             ablation_scenes,
         ),
@@ -116,6 +120,15 @@ def _decoded(pipe: MakeYourVideoPipeline) -> System:
         frames = torch.from_numpy(clip.frames).permute(3, 0, 1, 2)[None] / 127.5 - 1
         decoded = decode(pipe.vae, encode(pipe.vae, frames), slice_size=4)
         return to_uint8((decoded.transpose(1, 2) / 2 + 0.5).clamp(0, 1))[0]
+
+    return run
+
+
+def _lit_anyhow(model: System) -> System:
+    """The same with a prompt that does not say where the light comes from."""
+
+    def run(clip: Clip, _prompt: str, seed: int) -> Frames:
+        return model(clip, caption(clip.scene, full=True, light=False), seed)
 
     return run
 

@@ -49,6 +49,9 @@ _SURE = 0.05
 _APART = 0.01
 """From which share of a picture on pixels of no segment are told by more than the place that they are in."""
 
+_PACE = 10.0
+"""What words say of the light is multiplied by, so that it is learnt as fast as everything else."""
+
 KINDS = 64
 """How many kinds of surface are told apart, at most: first the floor, then shapes of objects, the sky."""
 
@@ -245,6 +248,10 @@ class Sketcher(ModelMixin, ConfigMixin):
         self.light = nn.Conv2d(half, 3, 3, padding=1)
         self.colors = nn.Conv2d(half, 12, 3, padding=1)
         self.sharpen = Sharpening(_SHOWN, quarter)
+        unsaid = Linear(quarter, 3)
+        nn.init.zeros_(unsaid.weight)
+        nn.init.zeros_(unsaid.bias)
+        self.sun = nn.Sequential(Linear(channels, quarter), nn.GELU(), unsaid)
 
     def forward(
         self,
@@ -329,12 +336,23 @@ class Sketcher(ModelMixin, ConfigMixin):
 
         Each is read about by itself: it does not know of the others.
         """
-        words = rearrange(self.words(context), "b n c -> b c 1 n")
-        phrases = rearrange(self.phrases(words), "b c 1 n -> b n c")
-        found = self.names(kinds)
+        phrases, found = self._phrases(context), self.names(kinds)
         for ask, mix in zip(self.ask, self.mix, strict=True):
             found = _one_by_one(mix, ask(found, phrases))
         return _one_by_one(self.norm, found)
+
+    def sun_in(self, context: Tensor) -> Tensor:
+        """Which way the text `b n d` has the light come from, `(b, 2)`: to the right, and from ahead.
+
+        It is the mean of where the sun may stand by what is said: about 0 where nothing is.
+        """
+        told = _PACE * self.sun(self._phrases(context))
+        return (told[..., :2] * told[..., 2:].softmax(dim=1)).sum(dim=1)
+
+    def _phrases(self, context: Tensor) -> Tensor:
+        """Each word of the text `b n d` with those next to it: `b n c`."""
+        words = rearrange(self.words(context), "b n c -> b c 1 n")
+        return rearrange(self.phrases(words), "b c 1 n -> b n c")
 
     def located(self, seen: list[Tensor]) -> Tensor:
         """Where on its object each point lies, by what is seen: `b 3 4h 4w` (Wang et al. 2019, NOCS).

@@ -24,7 +24,7 @@ from makeyourvideo.training.stills import LOOKS, SEEN, Drawn
 from makeyourvideo.training.tokenizer import context_of
 from makeyourvideo.world.captions import GENERIC, NOUNS, article
 
-COVERINGS = ("names", "words", "phrases", "ask", "mix", "norm", "cover", "pave")
+COVERINGS = ("names", "words", "phrases", "ask", "mix", "norm", "sun", "cover", "pave")
 """The parts of the sketcher that are trained."""
 _FAMILIES = slice(SEEN.index("floor") + 1, SEEN.index("sky"))
 _KIND_OF = {noun: SEEN.index(family) for family, nouns in NOUNS.items() if nouns for noun in nouns}
@@ -68,7 +68,10 @@ class CoveringStage(SketcherPartsStage):
         """Return the errors of what covers surfaces, each by how much it varies, and of what was read."""
         rng, drawn, captions = self.draw(step)
         captions, asked = self.unnamed(rng, captions, self.surfaces(drawn))
-        context = context_of(self.text_encoder, self.tokenizer, captions)[asked.still]
+        context = context_of(self.text_encoder, self.tokenizer, captions)
+        suns = torch.stack([self.stills.standing(*one).sun for one in drawn])
+        astray = (self.sketcher.sun_in(context) - suns.to(context)).square().mean()
+        context = context[asked.still]
         kinds, told = asked.kinds.softmax(dim=1)[:, :, None, None], asked.told[:, :, None, None]
         found = self.sketcher.about(kinds, context)
         with torch.no_grad():
@@ -77,7 +80,7 @@ class CoveringStage(SketcherPartsStage):
         missed = [(errors / (varies + self.config.faintest).sqrt()).mean() for errors, varies in wrong]
         read = self.config.read_weight * misread(self.looks(found), told[:, 1:])
         strayed = self.config.held_weight * self.strayed(before, found, told, rng)
-        return torch.stack([*missed, read, strayed]).sum()
+        return torch.stack([*missed, read, strayed, astray]).sum()
 
     @torch.no_grad()
     def surfaces(self, drawn: Drawn) -> Surfaces:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from makeyourvideo.models.camera import Cameras, turned
+from makeyourvideo.models.camera import Cameras
 from makeyourvideo.training.camera import cameras_of
 from makeyourvideo.training.data import depth_of, pictures_of
 from makeyourvideo.world.colors import COLORS
@@ -124,7 +124,7 @@ class Stills:
             data = self.data[name]
             points.append(data.points[scene][frames][0].astype(np.float32))
             surfaces.append(data.surfaces[scene][frames][0])
-            camera, poses, sun = self._standing(name, scene, frames)
+            camera, poses, sun = self.standing(name, scene, frames)
             each = np.concatenate([np.eye(3)[None], poses]).astype(np.float32)
             wanted.append(each[np.maximum(surfaces[-1], 0)] @ points[-1][..., None])
             floors.append(camera.floor(*(side // 2 for side in surfaces[-1].shape))[0])
@@ -137,7 +137,8 @@ class Stills:
             torch.stack(suns),
         )
 
-    def _standing(self, name: str, scene: int, frames: slice) -> Standing:
+    def standing(self, name: str, scene: int, frames: slice) -> Standing:
+        """How things stand in a still."""
         key = name, scene, frames.start
         if key not in self._stood:
             self._stood[key] = standing_in(self.data[name].scene(scene).at(frames))
@@ -165,11 +166,10 @@ def standing_in(scene: Scene) -> Standing:
     """How things stand in the first frame of a scene."""
     camera = cameras_of(scene).at(slice(1))
     heading = camera.heading[0]
-    sun = torch.tensor([np.cos(scene.sun_azimuth), np.sin(scene.sun_azimuth)]).float()
     return Standing(
         camera,
         poses=_upright_turns(-heading.double().numpy()) @ [thing.poses[0, :3, :3] for thing in scene.things],
-        sun=turned(sun, -heading[0]),
+        sun=torch.from_numpy(scene.sun).float(),
     )
 
 

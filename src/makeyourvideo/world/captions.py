@@ -65,6 +65,18 @@ SKY_PHRASES: dict[str, tuple[str, ...]] = {
     "night": ("at night", "under a night sky"),
     "overcast": ("under an overcast sky", "on an overcast day", "under a cloudy sky"),
 }
+LIGHT_PHRASES = ("lit from", "with light from")
+SIDES = (
+    "the right",
+    "the back right",
+    "behind",
+    "the back left",
+    "the left",
+    "the front left",
+    "the front",
+    "the front right",
+)
+"""Where light comes from, an eighth of a circle each, from the right on through what is behind the scene."""
 
 
 def article(phrase: str) -> str:
@@ -88,13 +100,26 @@ def _join(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def caption(scene: Scene, seed: int = 0, full: bool = False) -> str:
+def _light(rng: np.random.Generator, scene: Scene) -> str:
+    """Say which side the light comes from, to an eighth of a circle or to a quarter."""
+    across, along = scene.sun
+    step = int(rng.choice([1, 2]))
+    eighths = np.arctan2(along, across) / (np.pi / 4)
+    side = SIDES[round(eighths / step) * step % len(SIDES)]
+    if side == "behind" and rng.random() < 0.3:
+        return "backlit"
+    return f"{rng.choice(LIGHT_PHRASES)} {side}"
+
+
+def caption(scene: Scene, seed: int = 0, full: bool = False, light: bool = True) -> str:
     """Describe a scene; another `seed` words it differently.
 
     Args:
         scene: what to describe.
         seed: which wording.
-        full: leave nothing out (otherwise floor, sky, looks or a smaller object are sometimes left out).
+        full: leave nothing out (otherwise floor, sky, looks or a smaller object are sometimes left out, and
+            often where the light comes from; under an overcast sky, and among neon, nobody asks).
+        light: whether it may say where the light comes from; all else is worded alike.
     """
     rng = np.random.default_rng([scene.seed, seed])
     things = list(scene.things)
@@ -117,6 +142,10 @@ def caption(scene: Scene, seed: int = 0, full: bool = False) -> str:
     else:
         parts = [subject, floor, sky]
     sentence = " ".join(part for part in parts if part)
-    if not style or style.endswith("of"):
+    if style and not style.endswith("of"):
+        sentence = f"{style}, {sentence}" if rng.random() < 0.5 else f"{sentence}, {style}"
+    seen = light and scene.sky != "overcast" and scene.style != "neon"
+    if not seen or not (full or rng.random() < 0.6):
         return sentence
-    return f"{style}, {sentence}" if rng.random() < 0.5 else f"{sentence}, {style}"
+    side = _light(rng, scene)
+    return f"{side}, {sentence}" if rng.random() < 0.1 else f"{sentence}, {side}"

@@ -92,6 +92,13 @@ class Scene:
     focal: float
     sun_azimuth: float
 
+    @property
+    def sun(self) -> NDArray[np.float64]:
+        """Which way the light comes from as the first camera has it, `(2,)`: to the right, and from ahead."""
+        across, _, along = self.cameras[0, :3, 0]
+        turn = np.array([[across, along], [-along, across]])
+        return turn @ [np.cos(self.sun_azimuth), np.sin(self.sun_azimuth)]
+
     def at(self, frames: slice) -> "Scene":
         """Return the same scene over some of its frames."""
         things = tuple(replace(thing, poses=thing.poses[frames]) for thing in self.things)
