@@ -54,7 +54,8 @@ class CoveringStage(SketcherPartsStage):
 
     It is asked about each segment of a still by itself, as it sees it, and about each surface as what it is.
     Faint patterns, as grain in wood, weigh as much as bold ones, whose errors hide them from the sketcher's
-    own training. The layer that turns what it reads into answers is thrown away.
+    own training. The layer that turns what it reads into answers is thrown away. It also learns
+    where the sun stands by each caption, in the mean over all scenes that it may be of.
     """
 
     config: CoveringConfig
