@@ -273,6 +273,7 @@ class DenoisingPipeline(DiffusionPipeline):
     def _sun(self, sketcher: Sketcher, embeds: Tensor, keys: Sequence[int]) -> Tensor:
         """Which way the light comes from as the first camera has it, `(batch, 2)`: as said, or else drawn."""
         said = sketcher.sun_in(embeds.to(sketcher.device, sketcher.dtype)).float()
+        said = said / said.norm(dim=1, keepdim=True).clamp(min=1)
         drawn = said.new_tensor([[drawn_side(key) * _SUN[0], _SUN[1]] for key in keys])
         return torch.where(said.norm(dim=1, keepdim=True) > _SAID, said, drawn)
 

@@ -4,7 +4,7 @@ import torch
 
 from makeyourvideo.errors import InputError
 from makeyourvideo.models.segments import Segments
-from makeyourvideo.models.sketcher import KINDS, Sketcher
+from makeyourvideo.models.sketcher import _PACE, KINDS, Sketcher
 from makeyourvideo.training.config import read_config
 from makeyourvideo.training.covering import (
     COVERINGS,
@@ -53,6 +53,14 @@ def test_reading_and_coverings_learn_and_nothing_else_moves(stage, assert_learns
     after = stage.sketcher.state_dict()
     changed = {name.split(".")[0] for name in after if not torch.equal(before[name], after[name])}
     assert changed == set(COVERINGS)
+
+
+def test_where_the_light_comes_from_is_learnt_as_its_mean(stage):
+    _, drawn, _ = stage.draw(0)
+    suns = torch.stack([stage.stills.sun(*one) for one in drawn])
+    stage.loss(0).backward()  # nothing is said yet
+    gradient = stage.sketcher.sun[-1].bias.grad
+    torch.testing.assert_close(gradient[:2], -_PACE * suns.mean(dim=0))
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def suite_parts(
             | {
                 "text only": generated(pipe, depth_strength=0),
                 "depth only": generated(pipe, text=False),
-                "light untold": _lit_anyhow(model),
+                "light untold": _light_untold(model),
             }
             | others,
             ablation_scenes,
@@ -124,7 +124,7 @@ def _decoded(pipe: MakeYourVideoPipeline) -> System:
     return run
 
 
-def _lit_anyhow(model: System) -> System:
+def _light_untold(model: System) -> System:
     """The same with a prompt that does not say where the light comes from."""
 
     def run(clip: Clip, _prompt: str, seed: int) -> Frames:

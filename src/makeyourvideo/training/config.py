@@ -171,7 +171,8 @@ class CoveringConfig(StageConfig):
     true albedo, in [-1, 1], varies over it, and that taken for at least about `faintest`. What is read of it
     counts `read_weight` times as much. What covers the sky is to stay, is asked at `held_points` and counts
     `held_weight` times as much. The share `unnamed` of captions calls a thing by no name of its own, and what
-    is seen of it is drawn with a spread of its logits between the ends of `sharpness`.
+    is seen of it is drawn with a spread of its logits between the ends of `sharpness`. Where the sentence
+    has the light come from is learnt beside.
     """
 
     stage: Literal["covering"]

@@ -66,12 +66,12 @@ class CoveringStage(SketcherPartsStage):
         self.modules["looks"] = self.looks
 
     def loss(self, step: int) -> Tensor:
-        """Return the errors of what covers surfaces, each by how much it varies, and of what was read."""
+        """Return the errors of coverings, each by how much it varies, of what was read, and of the sun."""
         rng, drawn, captions = self.draw(step)
         captions, asked = self.unnamed(rng, captions, self.surfaces(drawn))
         context = context_of(self.text_encoder, self.tokenizer, captions)
-        suns = torch.stack([self.stills.standing(*one).sun for one in drawn])
-        astray = (self.sketcher.sun_in(context) - suns.to(context)).square().mean()
+        suns = torch.stack([self.stills.sun(*one) for one in drawn]).to(context)
+        sun_error = (self.sketcher.sun_in(context) - suns).square().mean()
         context = context[asked.still]
         kinds, told = asked.kinds.softmax(dim=1)[:, :, None, None], asked.told[:, :, None, None]
         found = self.sketcher.about(kinds, context)
@@ -81,7 +81,7 @@ class CoveringStage(SketcherPartsStage):
         missed = [(errors / (varies + self.config.faintest).sqrt()).mean() for errors, varies in wrong]
         read = self.config.read_weight * misread(self.looks(found), told[:, 1:])
         strayed = self.config.held_weight * self.strayed(before, found, told, rng)
-        return torch.stack([*missed, read, strayed, astray]).sum()
+        return torch.stack([*missed, read, strayed, sun_error]).sum()
 
     @torch.no_grad()
     def surfaces(self, drawn: Drawn) -> Surfaces:

@@ -124,7 +124,7 @@ class Stills:
             data = self.data[name]
             points.append(data.points[scene][frames][0].astype(np.float32))
             surfaces.append(data.surfaces[scene][frames][0])
-            camera, poses, sun = self.standing(name, scene, frames)
+            camera, poses, sun = self._standing(name, scene, frames)
             each = np.concatenate([np.eye(3)[None], poses]).astype(np.float32)
             wanted.append(each[np.maximum(surfaces[-1], 0)] @ points[-1][..., None])
             floors.append(camera.floor(*(side // 2 for side in surfaces[-1].shape))[0])
@@ -137,8 +137,11 @@ class Stills:
             torch.stack(suns),
         )
 
-    def standing(self, name: str, scene: int, frames: slice) -> Standing:
-        """How things stand in a still."""
+    def sun(self, name: str, scene: int, frames: slice) -> Tensor:
+        """Which way the light of a still comes from, to the right and ahead, `(2,)`."""
+        return self._standing(name, scene, frames).sun
+
+    def _standing(self, name: str, scene: int, frames: slice) -> Standing:
         key = name, scene, frames.start
         if key not in self._stood:
             self._stood[key] = standing_in(self.data[name].scene(scene).at(frames))

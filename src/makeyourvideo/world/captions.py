@@ -117,9 +117,9 @@ def caption(scene: Scene, seed: int = 0, full: bool = False, light: bool = True)
     Args:
         scene: what to describe.
         seed: which wording.
-        full: leave nothing out (otherwise floor, sky, looks or a smaller object are sometimes left out, and
-            often where the light comes from; under an overcast sky, and among neon, nobody asks).
-        light: whether it may say where the light comes from; all else is worded alike.
+        full: leave nothing out (otherwise floor, sky, light, looks or a smaller object at times are).
+        light: whether it may say where the light comes from, which it never does under an overcast sky or in
+            neon style; all else is worded alike.
     """
     rng = np.random.default_rng([scene.seed, seed])
     things = list(scene.things)
