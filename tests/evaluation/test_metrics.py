@@ -14,6 +14,7 @@ from makeyourvideo.evaluation.metrics import (
     warping_error,
 )
 from makeyourvideo.world.finishes import PATTERNS
+from makeyourvideo.world.geometry import HELD_OUT_FAMILIES
 from makeyourvideo.world.render import render
 from makeyourvideo.world.scene import WorldConfig, sample_scene
 from makeyourvideo.world.styles import COLORLESS, STYLES
@@ -32,6 +33,14 @@ def clips():
 
 def test_the_truth_shows_its_named_colours(clips):
     assert all(color_is_right(clip.frames, clip, largest_thing(clip)) for clip in clips)
+
+
+def test_the_truth_shows_colours_of_thin_things_in_neon():
+    """Most of such things are lines in the style's own colour."""
+    world = WorldConfig(styles={"neon": 1}, finishes=dict.fromkeys(PATTERNS, 1.0), objects={1: 1})
+    world = world.model_copy(update={"families": dict.fromkeys(HELD_OUT_FAMILIES, 1.0)})
+    clips = [render(sample_scene(seed, world).at(slice(4))) for seed in SCENES]
+    assert all(color_is_right(clip.frames, clip, 0) for clip in clips)
 
 
 def test_another_colour_is_seen_as_another(clips):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -139,6 +141,24 @@ def test_repainting_in_an_objects_own_looks_gives_its_pixels_back():
         thing = clip.scene.things[0]
         repainted = clip.repaint(inside, thing.color, thing.finish)
         assert np.median(np.abs(repainted.astype(int) - clip.frames[inside])) <= 1
+
+
+@pytest.mark.parametrize("style", ["cartoon", "neon"])
+def test_lines_over_an_object_stay_when_it_is_repainted(style):
+    config = WorldConfig(styles={style: 1}, objects={1: 1}, finishes={"plain": 1}, families={"chair": 1})
+    clip = render(sample_scene(4, config).at(slice(0, 1)), size=64)
+    thing, inside = clip.scene.things[0], clip.surfaces == 1
+    assert 0.1 < (clip.ink[inside] > 0.2).mean() < 0.9
+    error = np.abs(clip.repaint(inside, thing.color, thing.finish).astype(int) - clip.frames[inside])
+    bare = np.abs(
+        replace(clip, ink=0 * clip.ink).repaint(inside, thing.color, thing.finish).astype(int)
+        - clip.frames[inside]
+    )
+    assert error.mean() < 0.25 * bare.mean()
+    plain = render(
+        sample_scene(4, config.model_copy(update={"styles": {"clay": 1}})).at(slice(0, 1)), size=64
+    )
+    assert not plain.ink.any()
 
 
 def test_metal_mirrors_the_sky():

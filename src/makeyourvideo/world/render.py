@@ -54,6 +54,7 @@ class Clip:
         surfaces: int8 `(f, h, w)`: -1 sky, 0 floor, k + 1 for thing k.
         points: where each pixel's centre lies on its surface, in the surface's own frame `(f, h, w, 3)`.
         light, gloss, rim: what shades them, `(f, h, w, 3)`, `(f, h, w, 3)` and `(f, h, w, 1)`.
+        ink: the share of lines that the style draws over them, `(f, h, w, 1)`.
     """
 
     scene: Scene
@@ -64,6 +65,7 @@ class Clip:
     light: Floats
     gloss: Floats
     rim: Floats
+    ink: Floats
 
     def at(self, frames: slice) -> "Clip":
         """Return the same clip over some of its frames."""
@@ -71,10 +73,11 @@ class Clip:
         return Clip(self.scene.at(frames), **arrays)
 
     def repaint(self, inside: NDArray[np.bool_], color: str, finish: str) -> NDArray[np.uint8]:
-        """Return the pixels `inside` `(f, h, w)`, lines aside, as if they were of `color` and `finish`."""
+        """Return the pixels `inside` `(f, h, w)` as if they were of `color` and `finish`."""
         albedo = paint(self.points[inside], color, finish)
         style = STYLES[self.scene.style]
         linear = style.grade(style.shade(albedo, self.light[inside], self.gloss[inside], self.rim[inside]))
+        linear = style.draw_over(linear, self.ink[inside])
         return (linear_to_srgb(linear) * 255 + 0.5).astype(np.uint8)
 
 
@@ -98,14 +101,12 @@ def render(scene: Scene, size: int = 128) -> Clip:
             finer = (centres[ragged][:, None] + _GRAIN).reshape(-1, 2)
             finer_linear = _shade(scene, _cast(scene, index, caster, ground, finer, size), sky)
             linear[ragged] = np.minimum(finer_linear, 1).reshape(-1, 4, 3).mean(axis=1)
-        if style.outline is not None:
-            share = _lines(samples, size).reshape(-1, 1)
-            linear += (style.outline - linear) * share
-        rendered.append((samples, linear))
-    picture = np.stack([linear_to_srgb(linear) for _, linear in rendered]).reshape(-1, size, size, 3)
+        ink = np.zeros((size, size), np.float32) if style.outline is None else _lines(samples, size)
+        rendered.append((samples, style.draw_over(linear, ink.reshape(-1, 1)), ink))
+    picture = np.stack([linear_to_srgb(linear) for _, linear, _ in rendered]).reshape(-1, size, size, 3)
 
     def gather(name: str) -> Floats:
-        stacked = np.stack([getattr(samples, name) for samples, _ in rendered])
+        stacked = np.stack([getattr(samples, name) for samples, *_ in rendered])
         return stacked.reshape(len(rendered), size, size, *stacked.shape[2:])
 
     return Clip(
@@ -117,6 +118,7 @@ def render(scene: Scene, size: int = 128) -> Clip:
         light=gather("light"),
         gloss=gather("gloss"),
         rim=gather("rim"),
+        ink=np.stack([ink for *_, ink in rendered])[..., None],
     )
 
 

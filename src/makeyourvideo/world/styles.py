@@ -27,6 +27,10 @@ class Style:
     grade: Callable[[Floats], Floats]
     outline: Floats | None = None
 
+    def draw_over(self, picture: Floats, ink: Floats) -> Floats:
+        """Draw lines over colours `(n, 3)`, where their share is `ink`, `(n, 1)`."""
+        return picture if self.outline is None else picture + (self.outline - picture) * ink
+
 
 def _realistic(albedo: Floats, light: Floats, gloss: Floats, _rim: Floats) -> Floats:
     return albedo * light + gloss
