@@ -48,6 +48,7 @@ CONFIGS = {
     "sketcher": {"sketcher": {"channels": 16}},
     "covering": {},
     "shading": {},
+    "sun": {"words": ["lit", "from", "left", "backlit", "above"]},
     "camera": {"camera": {"channels": 16, "frame_channels": 24}, "window": 4},
     "depth": {"imagenet": False},
     "judges": {},
@@ -85,6 +86,7 @@ def trained(tmp_path_factory, write_config):
         "sketcher",
         "covering",
         "shading",
+        "sun",
     ):
         for _ in run_stage(stage, write_config(stage), home / stage, home / "data", model):
             pass

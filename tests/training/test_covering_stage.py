@@ -4,7 +4,7 @@ import torch
 
 from makeyourvideo.errors import InputError
 from makeyourvideo.models.segments import Segments
-from makeyourvideo.models.sketcher import _PACE, KINDS, Sketcher
+from makeyourvideo.models.sketcher import KINDS, Sketcher
 from makeyourvideo.training.config import read_config
 from makeyourvideo.training.covering import (
     COVERINGS,
@@ -17,6 +17,7 @@ from makeyourvideo.training.run import run_stage
 from makeyourvideo.training.shading import SHADING, ShadingStage
 from makeyourvideo.training.sketcher import miscovered, surfaces_of, told_of
 from makeyourvideo.training.stills import SEEN, answers_of
+from makeyourvideo.training.sun import READING, SunStage
 from makeyourvideo.world.captions import GENERIC
 from makeyourvideo.world.geometry import FAMILIES
 from makeyourvideo.world.scene import WorldConfig, sample_scene
@@ -55,16 +56,13 @@ def test_reading_and_coverings_learn_and_nothing_else_moves(stage, assert_learns
     assert changed == set(COVERINGS)
 
 
-def test_where_the_light_comes_from_is_learnt_as_its_mean(stage):
-    _, drawn, _ = stage.draw(0)
-    suns = torch.stack([stage.stills.sun(*one) for one in drawn])
-    stage.loss(0).backward()  # nothing is said yet
-    gradient = stage.sketcher.sun[-1].bias.grad
-    torch.testing.assert_close(gradient[:2], -_PACE * suns.mean(dim=0))
-
-
 @pytest.mark.parametrize(
-    ("name", "kind", "parts"), [("covering", CoveringStage, COVERINGS), ("shading", ShadingStage, SHADING)]
+    ("name", "kind", "parts"),
+    [
+        ("covering", CoveringStage, COVERINGS),
+        ("shading", ShadingStage, SHADING),
+        ("sun", SunStage, READING),
+    ],
 )
 def test_it_begins_with_another_one_s_trained_parts_and_with_no_others(
     trained, write_config, tmp_path, name, kind, parts

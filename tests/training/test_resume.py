@@ -16,6 +16,7 @@ PARTS = {
     "sketcher": "sketcher",
     "covering": "sketcher",
     "shading": "sketcher",
+    "sun": "sketcher",
     "camera": "camera",
     "depth": "depth_estimator",
     "judges": "judges/objects",
@@ -26,6 +27,7 @@ BEFORE = {
     "sketcher": "camera",
     "covering": "sketcher",
     "shading": "covering",
+    "sun": "shading",
     "camera": "refiner",
 }
 

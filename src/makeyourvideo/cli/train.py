@@ -23,6 +23,7 @@ class TrainingStage(StrEnum):
     sketcher = "sketcher"
     covering = "covering"
     shading = "shading"
+    sun = "sun"
     depth = "depth"
     judges = "judges"
 

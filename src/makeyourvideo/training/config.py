@@ -53,6 +53,7 @@ class StageConfig(_Strict):
         "sketcher",
         "covering",
         "shading",
+        "sun",
         "camera",
         "depth",
         "judges",
@@ -171,8 +172,7 @@ class CoveringConfig(StageConfig):
     true albedo, in [-1, 1], varies over it, and that taken for at least about `faintest`. What is read of it
     counts `read_weight` times as much. What covers the sky is to stay, is asked at `held_points` and counts
     `held_weight` times as much. The share `unnamed` of captions calls a thing by no name of its own, and what
-    is seen of it is drawn with a spread of its logits between the ends of `sharpness`. Where the sentence
-    has the light come from is learnt beside.
+    is seen of it is drawn with a spread of its logits between the ends of `sharpness`.
     """
 
     stage: Literal["covering"]
@@ -196,6 +196,24 @@ class ShadingConfig(StageConfig):
     prompt_dropout: float = 0.05
     object_weight: float = 3.0
     gradient_weight: float = 1.0
+
+
+class SunConfig(StageConfig):
+    """Where sentences have the light come from, taught to a whole model; `batch_size` of them a step.
+
+    Each of `words` gets a token of its own. The share `prompt_dropout` of sentences is empty. Of captions the
+    share `whole` leaves nothing out. In the share `short` of sentences a name stands in the place of the
+    caption, and the share `misleading` says nothing of where the light comes from, but sounds like it. What
+    is read beside counts `held_weight` times as much.
+    """
+
+    stage: Literal["sun"]
+    words: tuple[str, ...]
+    prompt_dropout: float = 0.02
+    whole: float = 0.6
+    short: float = 0.1
+    misleading: float = 0.25
+    held_weight: float = 2.0
 
 
 class CameraConfig(StageConfig):
@@ -235,6 +253,7 @@ _CONFIGS: dict[str, type[StageConfig]] = {
     "sketcher": SketcherConfig,
     "covering": CoveringConfig,
     "shading": ShadingConfig,
+    "sun": SunConfig,
     "camera": CameraConfig,
     "depth": DepthConfig,
     "judges": JudgesConfig,

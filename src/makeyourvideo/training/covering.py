@@ -24,7 +24,7 @@ from makeyourvideo.training.stills import LOOKS, SEEN, Drawn
 from makeyourvideo.training.tokenizer import context_of
 from makeyourvideo.world.captions import GENERIC, NOUNS, article
 
-COVERINGS = ("names", "words", "phrases", "ask", "mix", "norm", "sun", "cover", "pave")
+COVERINGS = ("names", "words", "phrases", "ask", "mix", "norm", "cover", "pave")
 """The parts of the sketcher that are trained."""
 _FAMILIES = slice(SEEN.index("floor") + 1, SEEN.index("sky"))
 _KIND_OF = {noun: SEEN.index(family) for family, nouns in NOUNS.items() if nouns for noun in nouns}
@@ -54,8 +54,7 @@ class CoveringStage(SketcherPartsStage):
 
     It is asked about each segment of a still by itself, as it sees it, and about each surface as what it is.
     Faint patterns, as grain in wood, weigh as much as bold ones, whose errors hide them from the sketcher's
-    own training. The layer that turns what it reads into answers is thrown away. It also learns
-    where the sun stands by each caption, in the mean over all scenes that it may be of.
+    own training. The layer that turns what it reads into answers is thrown away.
     """
 
     config: CoveringConfig
@@ -66,13 +65,10 @@ class CoveringStage(SketcherPartsStage):
         self.modules["looks"] = self.looks
 
     def loss(self, step: int) -> Tensor:
-        """Return the errors of coverings, each by how much it varies, of what was read, and of the sun."""
+        """Return the errors of coverings, each by how much it varies, and of what was read."""
         rng, drawn, captions = self.draw(step)
         captions, asked = self.unnamed(rng, captions, self.surfaces(drawn))
-        context = context_of(self.text_encoder, self.tokenizer, captions)
-        suns = torch.stack([self.stills.sun(*one) for one in drawn]).to(context)
-        sun_error = (self.sketcher.sun_in(context) - suns).square().mean()
-        context = context[asked.still]
+        context = context_of(self.text_encoder, self.tokenizer, captions)[asked.still]
         kinds, told = asked.kinds.softmax(dim=1)[:, :, None, None], asked.told[:, :, None, None]
         found = self.sketcher.about(kinds, context)
         with torch.no_grad():
@@ -81,7 +77,7 @@ class CoveringStage(SketcherPartsStage):
         missed = [(errors / (varies + self.config.faintest).sqrt()).mean() for errors, varies in wrong]
         read = self.config.read_weight * misread(self.looks(found), told[:, 1:])
         strayed = self.config.held_weight * self.strayed(before, found, told, rng)
-        return torch.stack([*missed, read, strayed, sun_error]).sum()
+        return torch.stack([*missed, read, strayed]).sum()
 
     @torch.no_grad()
     def surfaces(self, drawn: Drawn) -> Surfaces:

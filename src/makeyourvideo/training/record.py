@@ -41,12 +41,13 @@ def write_part(
     network: ModelMixin,
     config: StageConfig,
     start: Path | None = None,
+    **added: Any,
 ) -> None:
-    """Write the model before with `network` as one of its parts, and the record."""
+    """Write the model before with `network` as one of its parts, and the record with what is `added`."""
     shutil.copytree(previous, model, dirs_exist_ok=True)
     network.save_pretrained(model / part)
     add_to_index(model, part)
-    write_record(model, previous, config, start)
+    write_record(model, previous, config, start, **added)
 
 
 def _read(model: Path | None) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from makeyourvideo.training.config import (
     ShadingConfig,
     SketcherConfig,
     StageConfig,
+    SunConfig,
     VideoConfig,
     read_config,
 )
@@ -33,6 +34,7 @@ from makeyourvideo.training.plot import plot_log
 from makeyourvideo.training.refiner import RefinerStage
 from makeyourvideo.training.shading import ShadingStage
 from makeyourvideo.training.sketcher import SketcherStage
+from makeyourvideo.training.sun import SunStage
 
 _Stage = (
     AutoencoderStage
@@ -45,6 +47,7 @@ _Stage = (
     | RefinerStage
     | ShadingStage
     | SketcherStage
+    | SunStage
     | VideoStage
 )
 
@@ -72,7 +75,7 @@ def run_stage(
 
     Args:
         stage: "autoencoder", "image", "video", "decoder", "refiner", "camera", "sketcher", "covering",
-            "shading", "depth" or "judges".
+            "shading", "sun", "depth" or "judges".
         config_path: the stage's YAML file.
         folder: of the run.
         data: folder of the rendered data sets, which are made where they are missing.
@@ -117,6 +120,9 @@ def _stage(
     if isinstance(config, ShadingConfig):
         _check_part(model, "sketcher")
         return ShadingStage(config, data, model, start)
+    if isinstance(config, SunConfig):
+        _check_part(model, "sketcher")
+        return SunStage(config, data, model, start)
     if isinstance(config, SketcherConfig):
         _check_part(model, "camera")
         return SketcherStage(config, data, model, start)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,7 +10,7 @@ from torch import nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from makeyourvideo.models.sketcher import Sketcher
-from makeyourvideo.training.config import CoveringConfig, ShadingConfig
+from makeyourvideo.training.config import CoveringConfig, ShadingConfig, SunConfig
 from makeyourvideo.training.data import draw_clips, draw_prompts, open_data, step_generator
 from makeyourvideo.training.record import write_part
 from makeyourvideo.training.start import take_over
@@ -21,7 +22,7 @@ class SketcherPartsStage:
 
     def __init__(
         self,
-        config: CoveringConfig | ShadingConfig,
+        config: CoveringConfig | ShadingConfig | SunConfig,
         data: Path,
         model: Path,
         start: Path | None,
@@ -32,7 +33,8 @@ class SketcherPartsStage:
         self.data = open_data(config, data)
         self.stills = Stills(self.data)
         self.tokenizer = CLIPTokenizer.from_pretrained(model / "tokenizer")
-        self.text_encoder = CLIPTextModel.from_pretrained(model / "text_encoder").eval().requires_grad_(False)
+        self.text_encoder = CLIPTextModel.from_pretrained(model / "text_encoder", dtype=torch.float32)
+        self.text_encoder.eval().requires_grad_(False)
         self.before: Sketcher = Sketcher.from_pretrained(model / "sketcher").eval().requires_grad_(False)
         self.sketcher: Sketcher = Sketcher.from_config(Sketcher.load_config(model / "sketcher"))
         take_over(self.sketcher.requires_grad_(False), model, "sketcher")
@@ -51,6 +53,6 @@ class SketcherPartsStage:
         drawn = draw_clips(rng, self.data, self.config.batch_size, num_frames=1)
         return rng, drawn, draw_prompts(rng, self.data, drawn, self.config.prompt_dropout)
 
-    def finish(self, model: Path) -> None:
-        """Write the whole model, with the sketcher."""
-        write_part(model, self.model, "sketcher", self.sketcher, self.config, self.start)
+    def finish(self, model: Path, **added: Any) -> None:
+        """Write the whole model, with the sketcher, and what is `added` to its record."""
+        write_part(model, self.model, "sketcher", self.sketcher, self.config, self.start, **added)

@@ -137,10 +137,6 @@ class Stills:
             torch.stack(suns),
         )
 
-    def sun(self, name: str, scene: int, frames: slice) -> Tensor:
-        """Which way the light of a still comes from, to the right and ahead, `(2,)`."""
-        return self._standing(name, scene, frames).sun
-
     def _standing(self, name: str, scene: int, frames: slice) -> Standing:
         key = name, scene, frames.start
         if key not in self._stood:

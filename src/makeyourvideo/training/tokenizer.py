@@ -51,3 +51,22 @@ def train_tokenizer(captions: Iterable[str], vocabulary_size: int, max_length: i
         pad_token=_PAD,
         model_max_length=max_length,
     )
+
+
+def with_words(tokenizer: CLIPTokenizer, words: Iterable[str]) -> CLIPTokenizer:
+    """Give words that are read in several pieces a token each, numbered on from the last one.
+
+    Pieces are joined from the end on, after all joins that there are already: so other words are read in the
+    pieces that they always were, but for those of several pieces that end alike.
+    """
+    model = json.loads(tokenizer.backend_tokenizer.to_str())["model"]
+    vocabulary, merges = dict(model["vocab"]), [tuple(merge) for merge in model["merges"]]
+    pad, longest = tokenizer.pad_token, tokenizer.model_max_length
+    for word in words:
+        while len(pieces := tokenizer.tokenize(word)) > 1:
+            merges.append(tuple(pieces[-2:]))
+            vocabulary.setdefault("".join(pieces[-2:]), len(vocabulary))
+            tokenizer = CLIPTokenizer(
+                vocab=vocabulary, merges=merges, pad_token=pad, model_max_length=longest
+            )
+    return tokenizer

@@ -150,7 +150,7 @@ FAMILIES: dict[str, Callable[[np.random.Generator], trimesh.Trimesh]] = {
 HELD_OUT_FAMILIES = ("heart", "deer", "wheelbarrow", "rocking horse", "biplane", "guitar")  # never trained on
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=1024)
 def build_shape(family: str, seed: int) -> Shape:
     """Build one member of a family; the same `family` and `seed` give the same shape."""
     mesh = FAMILIES[family](np.random.default_rng(seed))
