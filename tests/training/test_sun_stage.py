@@ -104,6 +104,19 @@ def test_old_words_keep_their_rows_and_a_written_model_has_the_new_ones(trained,
     assert "sun" in record["stages"]
 
 
+def test_it_begins_with_another_one_s_rows_of_new_words(trained, write_config):
+    model, start = trained / "shading" / "model", trained / "sun" / "model"
+    config = read_config(write_config("sun"), "sun")
+    stage = SunStage(config, trained / "data", model, start)
+    before, after = (
+        CLIPTextModel.from_pretrained(folder / "text_encoder").get_input_embeddings().weight
+        for folder in (model, start)
+    )
+    assert torch.equal(stage.table.weight[: len(before)], before)
+    assert len(after) > len(before)
+    assert torch.equal(stage.table.weight[len(before) :], after[len(before) :])
+
+
 def test_a_model_that_knows_all_words_gets_none(trained, write_config, tmp_path):
     again = trained / "sun" / "model"
     config = write_config("sun", steps=1, words=["lit", "from"])
@@ -128,12 +141,14 @@ def test_sentences_say_the_side_and_are_read_as_if_they_did_not(make_stage):
             assert np.array_equal(one.sun, told.sun)
         else:
             assert not one.sun.any()
-    whole = {said for said, _ in told.sentences[0]}
-    assert 0.35 < np.mean([one.said in whole for one in found]) < 0.65
+    whole = {plain for _, plain in told.sentences[0]} - {plain for _, plain in told.sentences[1]}
+    assert 0.35 < np.mean([one.read_as in whole for one in found]) < 0.65
+    is_first = [one.said.endswith(one.read_as) for one in found if one.said != one.read_as]
+    assert 0.15 < np.mean(is_first) < 0.45
 
 
 def test_short_sentences_are_a_name_and_the_light(make_stage):
-    stage = make_stage(misleading=0.0, short=1.0, whole=1.0)
+    stage = make_stage(misleading=0.0, short=1.0, whole=1.0, light_first=0.0)
     told = lit(stage)
     names = {noun for nouns in NOUNS.values() for noun in nouns} | {"object", "shape", "thing"}
     for one in sentences(stage, told, 40):

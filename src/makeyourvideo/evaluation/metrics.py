@@ -36,9 +36,9 @@ def largest_thing(clip: Clip) -> int:
 def seen_color(frames: Frames, clip: Clip, thing: int) -> str:
     """Name the colour of a thing as the video shows it.
 
-    For each named colour the object is painted anew with the exact light and lines; the name is the one whose pixel
-    values are distributed most like the video's (Wasserstein-1 a channel). Distributions do not mind where
-    a stripe begins, which neither prompt nor depth tells, and little where exactly the sun stands.
+    For each named colour the object is painted anew with the exact light and lines; the name is the one whose
+    pixel values are distributed most like the video's (Wasserstein-1 a channel). Distributions do not mind
+    where a stripe begins, which neither prompt nor depth tells, and little where exactly the sun stands.
     """
     item = clip.scene.things[thing]
     inside = np.stack([ndimage.binary_erosion(mask, iterations=1) for mask in object_masks(clip, thing)])

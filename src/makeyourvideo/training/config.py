@@ -203,8 +203,9 @@ class SunConfig(StageConfig):
 
     Each of `words` gets a token of its own. The share `prompt_dropout` of sentences is empty. Of captions the
     share `whole` leaves nothing out. In the share `short` of sentences a name stands in the place of the
-    caption, and the share `misleading` says nothing of where the light comes from, but sounds like it. What
-    is read beside counts `held_weight` times as much.
+    caption, and the share `misleading` says nothing of where the light comes from, but sounds like it. Of
+    those that say it the share `light_first` begins with it, which moves all that is read after it. What is
+    read beside counts `held_weight` times as much.
     """
 
     stage: Literal["sun"]
@@ -213,7 +214,8 @@ class SunConfig(StageConfig):
     whole: float = 0.6
     short: float = 0.1
     misleading: float = 0.25
-    held_weight: float = 2.0
+    light_first: float = 0.3
+    held_weight: float = 4.0
 
 
 class CameraConfig(StageConfig):

@@ -25,7 +25,7 @@ from makeyourvideo.training.config import DiffusionConfig, ImageConfig, VideoCon
 from makeyourvideo.training.data import depth_of, draw_clips, draw_prompts, open_data, step_generator
 from makeyourvideo.training.latents import encode_dataset, latents_file, open_latents, visibility
 from makeyourvideo.training.record import words_of, write_record
-from makeyourvideo.training.start import take_over, take_over_words
+from makeyourvideo.training.start import take_over, take_over_tokens
 from makeyourvideo.training.tokenizer import tokens_of, train_tokenizer
 
 Drawn = Sequence[tuple[str, int, slice]]
@@ -163,7 +163,8 @@ class ImageStage(DiffusionStage):
         self.unet = VideoUNet(**config.unet)
         if start:
             take_over(self.unet, start, "unet")
-            take_over_words(self.text_encoder, self.tokenizer, start)
+            take_over(self.text_encoder, start, "text_encoder")
+            take_over_tokens(self.text_encoder, self.tokenizer, start)
         self.unet.temporal_enabled = False
         self.modules.train()
         _freeze_all_but(self.modules, config.trains)

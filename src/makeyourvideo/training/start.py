@@ -34,19 +34,24 @@ def take_over(network: nn.Module, model: Path, part: str, only: frozenset[str] |
     network.load_state_dict(fitting, strict=False)
 
 
-def take_over_words(encoder: CLIPTextModel, tokenizer: CLIPTokenizer, model: Path) -> None:
-    """Take a text encoder over; of its table of tokens, those that both vocabularies have.
+def take_over_tokens(encoder: CLIPTextModel, tokenizer: CLIPTokenizer, model: Path, first: int = 0) -> None:
+    """Of an encoder's table of tokens, take those over that both vocabularies have.
+
+    Args:
+        encoder: what is going to be trained.
+        tokenizer: its own.
+        model: the model folder.
+        first: the number from which on tokens are taken.
 
     Raises:
         InputError: the part cannot be loaded.
     """
-    take_over(encoder, model, "text_encoder")
     before: Mapping[str, int] = CLIPTokenizer.from_pretrained(model / "tokenizer").get_vocab()
     table = _token_table(load_network(model, "text_encoder", torch.float32))
-    shared = [(number, before[token]) for token, number in tokenizer.get_vocab().items() if token in before]
-    ours, theirs = (torch.tensor(numbers) for numbers in zip(*shared, strict=True))
     with torch.no_grad():
-        _token_table(encoder)[ours] = table[theirs]
+        for token, number in tokenizer.get_vocab().items():
+            if number >= first and token in before:
+                _token_table(encoder)[number] = table[before[token]]
 
 
 def _token_table(encoder: nn.Module) -> Tensor:

@@ -20,6 +20,7 @@ from makeyourvideo.models.sketcher import KINDS
 from makeyourvideo.training.config import SunConfig
 from makeyourvideo.training.record import words_of
 from makeyourvideo.training.sketcher_parts import SketcherPartsStage
+from makeyourvideo.training.start import take_over_tokens
 from makeyourvideo.training.tokenizer import context_of, tokens_of, with_words
 from makeyourvideo.world.captions import GENERIC, NOUNS, article, caption
 
@@ -81,7 +82,7 @@ class Grown(nn.Module):
 
     def __init__(self, rows: Tensor) -> None:
         super().__init__()
-        self.rows = nn.Parameter(rows)
+        self.rows = nn.Parameter(rows.detach().clone())
 
     def forward(self, table: Tensor) -> Tensor:
         """Put the rows in the place of the last ones of the table."""
@@ -99,8 +100,13 @@ class SunStage(SketcherPartsStage):
 
     def __init__(self, config: SunConfig, data: Path, model: Path, start: Path | None = None) -> None:
         super().__init__(config, data, model, start, READING)
+        known = len(self.tokenizer)
         self.tokenizer = with_words(self.tokenizer, config.words)
-        self.table = grown(self.text_encoder, len(self.tokenizer))
+        grow(self.text_encoder, len(self.tokenizer))
+        if start:
+            take_over_tokens(self.text_encoder, self.tokenizer, start, first=known)
+        self.table = self.text_encoder.get_input_embeddings()
+        parametrize.register_parametrization(self.table, "weight", Grown(self.table.weight[known:]))
         self._told = cache(self._tell)
 
     def loss(self, step: int) -> Tensor:
@@ -150,22 +156,20 @@ class SunStage(SketcherPartsStage):
             return Sentence(str(rng.choice(MISLEADING)).format(plain), plain, np.zeros(2))
         if said == plain:
             return Sentence(plain, plain, np.zeros(2))
+        light = said.replace(plain, "").strip(", ")
         if chosen < self.config.misleading + self.config.short:
-            name, light = article(str(rng.choice(_NAMES))), said.replace(plain, "").strip(", ")
-            return Sentence(f"{name}, {light}", name, told.sun)
-        return Sentence(said, plain, told.sun)
+            plain = article(str(rng.choice(_NAMES)))
+        is_first = rng.random() < self.config.light_first
+        return Sentence(f"{light}, {plain}" if is_first else f"{plain}, {light}", plain, told.sun)
 
 
-def grown(encoder: CLIPTextModel, count: int) -> nn.Module:
-    """Let the table of an encoder's tokens have `count` rows, and train the new ones alone; returns it."""
-    table = encoder.get_input_embeddings()
-    new = count - len(table.weight)
-    spread = float(table.weight.std())
+def grow(encoder: CLIPTextModel, count: int) -> None:
+    """Let the table of an encoder's tokens have `count` rows; new ones are drawn as wide as the others."""
+    table = encoder.get_input_embeddings().weight
+    known, spread = len(table), float(table.std())
     encoder.resize_token_embeddings(count, mean_resizing=False)
-    table = encoder.get_input_embeddings().requires_grad_(False)
-    rows = torch.randn(new, table.weight.shape[1]) * spread
-    parametrize.register_parametrization(table, "weight", Grown(rows))
-    return table
+    rows = encoder.get_input_embeddings().requires_grad_(False).weight[known:]
+    rows.copy_(torch.randn(rows.shape) * spread)
 
 
 def asked(rng: np.random.Generator, kinds: NDArray[np.int64]) -> Tensor:
