@@ -54,19 +54,28 @@ def networks_in(folder: Path) -> list[str]:
     return _networks(json.loads((folder / "model_index.json").read_text()))
 
 
-def unknown_words(folder: Path, prompt: str) -> list[str]:
-    """Return the words of `prompt` that the model in `folder` was never trained on, as far as it says.
+def known_words(folder: Path) -> list[str] | None:
+    """Return the words that the model in `folder` was trained on, if it says.
 
     Raises:
         InputError: the model's record cannot be read.
     """
     record = folder / TRAINING_RECORD
     if not record.is_file():
-        return []
+        return None
     with unreadable_unless(record, "a training record in JSON"):
-        known = set(json.loads(record.read_text())["words"])
-    words = re.findall(r"[^\W\d_]+", prompt.lower())
-    return [word for word in dict.fromkeys(words) if word not in known]
+        return list(json.loads(record.read_text())["words"])
+
+
+def unknown_words(folder: Path, prompt: str) -> list[str]:
+    """Return the words of `prompt` that the model in `folder` was never trained on, as far as it says.
+
+    Raises:
+        InputError: the model's record cannot be read.
+    """
+    known = known_words(folder)
+    words = [] if known is None else re.findall(r"[^\W\d_]+", prompt.lower())
+    return [word for word in dict.fromkeys(words) if word not in set(known or ())]
 
 
 def own_estimator(folder: Path | None) -> str | None:

@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -73,6 +75,7 @@ def test_it_begins_with_another_one_s_trained_parts_and_with_no_others(
     with torch.no_grad():
         for weight in other.parameters():
             weight += 1
+    shutil.copytree(model, tmp_path, dirs_exist_ok=True)
     other.save_pretrained(tmp_path / "sketcher")
     config = read_config(write_config(name), name)
     begun = kind(config, trained / "data", model, tmp_path).sketcher.state_dict()

@@ -13,15 +13,17 @@ from safetensors.torch import load_file
 from makeyourvideo.errors import InputError
 from makeyourvideo.model_folder import unknown_words
 from makeyourvideo.models.depth_estimator import DepthEstimator
-from makeyourvideo.models.judge import Judge
+from makeyourvideo.models.judge import Judge, object_crop
 from makeyourvideo.models.unet import VideoUNet
 from makeyourvideo.pipeline import BUNDLED_MODEL, MakeYourVideoPipeline
 from makeyourvideo.training import loop
 from makeyourvideo.training.autoencoder import DecoderStage
 from makeyourvideo.training.bundle import bundle
 from makeyourvideo.training.config import OptimizerConfig, read_config
-from makeyourvideo.training.depth import invariant_loss, standardized
+from makeyourvideo.training.data import to_signed
+from makeyourvideo.training.depth import _CLOSEST, closer, invariant_loss, standardized
 from makeyourvideo.training.diffusion import DiffusionStage, ImageStage, VideoStage
+from makeyourvideo.training.judges import JudgesStage
 from makeyourvideo.training.latents import visibility
 from makeyourvideo.training.loop import learning_rate, matmul_peak, train
 from makeyourvideo.training.refiner import RefinerStage
@@ -380,6 +382,49 @@ def test_the_depth_loss_is_blind_to_scale_and_shift():
     assert invariant_loss(torch.rand(2, 16, 16), target, 0.5) > 0.5
     assert invariant_loss(-target, target, 0.5) > 1  # upside down is wrong
     torch.testing.assert_close(standardized(2 * target + 1), standardized(target), atol=1e-5, rtol=0)
+
+
+def test_closer_views_show_a_part_of_the_picture_and_its_own_depth():
+    across = torch.linspace(-1, 1, 64).expand(64, 64)
+    for channel, inverse in enumerate((across, across.T)):
+        pictures = torch.stack([across, across.T, 0 * across]).expand(6, 3, 64, 64)
+        depth = inverse.expand(6, 64, 64)
+        seen, found = closer(pictures, depth, np.random.default_rng(0))
+        assert torch.equal(seen[1::2], pictures[1::2])
+        assert torch.equal(found[1::2], depth[1::2])
+        span = found[::2, -1, -1] - found[::2, 0, 0]
+        assert (span < 2).all()
+        assert (span >= 2 * _CLOSEST - 0.1).all()
+        assert set(found[::2].unique().tolist()) <= set(across.unique().tolist())  # depth is not blended
+        off = (seen[::2, channel] - found[::2]) / (2 / 63)  # in pixels
+        assert off.abs().max() < 0.51
+        assert off.mean(dim=(1, 2)).abs().max() < 0.05
+
+
+def test_judges_see_pictures_and_their_mirror_images_with_objects_where_they_are(
+    trained, write_config, monkeypatch
+):
+    shown = []
+    monkeypatch.setattr("makeyourvideo.training.judges._softened", lambda frame, _: frame)
+    monkeypatch.setattr(
+        "makeyourvideo.training.judges.object_crop",
+        lambda picture, mask: shown.append((picture, mask)) or object_crop(picture, mask),
+    )
+    config = read_config(write_config("judges", batch_size=20), "judges")
+    stage = JudgesStage(config, trained / "data")
+    stage.loss(0)
+    stored = {
+        (to_signed(frame).numpy().tobytes(), (surfaces == thing).tobytes())
+        for data in stage.data.values()
+        for frame, surfaces in zip(np.concatenate(data.frames), np.concatenate(data.surfaces), strict=True)
+        for thing in range(1, 5)
+    }
+    seen = [
+        [(part[0].numpy().tobytes(), part[1].numpy().tobytes()) in stored for part in (one, mirrored)]
+        for one, mirrored in ((one, [part.flip(-1) for part in one]) for one in shown)
+    ]
+    assert all(map(any, seen))
+    assert 0.2 < np.mean([is_plain for is_plain, _ in seen]) < 0.8
 
 
 def test_the_estimator_and_the_judges_read_back(trained):

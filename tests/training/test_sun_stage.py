@@ -5,8 +5,10 @@ import pytest
 import torch
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from makeyourvideo.errors import InputError
 from makeyourvideo.models.sketcher import _PACE, KINDS
-from makeyourvideo.training.config import read_config
+from makeyourvideo.training.config import OptimizerConfig, read_config
+from makeyourvideo.training.loop import create_optimizers
 from makeyourvideo.training.run import run_stage
 from makeyourvideo.training.sun import MISLEADING, READING, SunStage, asked
 from makeyourvideo.training.tokenizer import tokens_of, with_words
@@ -28,9 +30,9 @@ def make_stage(trained, write_config):
 
 
 def lit(stage):
-    """The number of a scene whose captions say where the light comes from."""
-    said = [stage._told("stills", number) for number in range(len(stage.data["stills"]))]
-    return next(told for told in said if all(said != plain for said, plain in told.sentences[0]))
+    """What is told of a scene whose captions say where the light comes from."""
+    scenes = [stage._told("stills", number) for number in range(len(stage.data["stills"]))]
+    return next(told for told in scenes if all(said != plain for said, plain in told.sentences[0]))
 
 
 def sentences(stage, told, count=200):
@@ -85,8 +87,11 @@ def test_words_get_a_token_each_and_no_other_caption_is_read_otherwise(trained):
     assert max(after.get_vocab().values()) == len(after) - 1
 
 
-def test_old_words_keep_their_rows_and_a_written_model_has_the_new_ones(trained, make_stage, tmp_path):
+def test_old_words_keep_their_rows_and_a_written_model_has_the_new_ones(
+    trained, make_stage, tmp_path, monkeypatch
+):
     stage = make_stage()
+    monkeypatch.setattr("makeyourvideo.training.sun.known_words", lambda _: ["zebra"])
     was = CLIPTextModel.from_pretrained(trained / "shading" / "model" / "text_encoder").get_input_embeddings()
     with torch.no_grad():
         stage.table.parametrizations.weight[0].rows += 1
@@ -100,7 +105,7 @@ def test_old_words_keep_their_rows_and_a_written_model_has_the_new_ones(trained,
     found = written(tokens_of(tokenizer, ["a cube, backlit"])).last_hidden_state
     torch.testing.assert_close(found, wanted)
     record = json.loads((tmp_path / "training.json").read_text())
-    assert "lit" in record["words"]
+    assert {"lit", "zebra"} <= set(record["words"])
     assert "sun" in record["stages"]
 
 
@@ -141,10 +146,11 @@ def test_sentences_say_the_side_and_are_read_as_if_they_did_not(make_stage):
             assert np.array_equal(one.sun, told.sun)
         else:
             assert not one.sun.any()
-    whole = {plain for _, plain in told.sentences[0]} - {plain for _, plain in told.sentences[1]}
-    assert 0.35 < np.mean([one.read_as in whole for one in found]) < 0.65
     is_first = [one.said.endswith(one.read_as) for one in found if one.said != one.read_as]
     assert 0.15 < np.mean(is_first) < 0.45
+    lists = tuple([(f"{name}, lit from the left", name)] * 4 for name in ("whole", "partial"))
+    drawn = sentences(stage, told._replace(sentences=lists))
+    assert 0.35 < np.mean([one.read_as == "whole" for one in drawn]) < 0.65
 
 
 def test_short_sentences_are_a_name_and_the_light(make_stage):
@@ -166,13 +172,30 @@ def test_misleading_sentences_say_nothing_of_where_the_light_comes_from(make_sta
     assert len(said) > 0.9 * len(MISLEADING)
 
 
-def test_scenes_in_which_no_side_is_seen_say_none(make_stage):
-    stage = make_stage(misleading=0.0, short=1.0)
+@pytest.mark.parametrize("short", [0.0, 1.0])
+def test_scenes_in_which_no_side_is_seen_say_none(make_stage, short):
+    stage = make_stage(misleading=0.0, short=short)
     told = lit(stage)
     plain = [(plain, plain) for _, plain in told.sentences[0]]
     for one in sentences(stage, told._replace(sentences=(plain, plain)), 20):
         assert one.said == one.read_as
+        assert (one.said in plain[0] + plain[1] + plain[2] + plain[3]) == (not short)
         assert not one.sun.any()
+
+
+@pytest.mark.parametrize("word", ["side-lit", "well lit", "Lit", ""])
+def test_what_is_more_or_less_than_a_word_is_refused(write_config, word):
+    with pytest.raises(InputError, match="words"):
+        read_config(write_config("sun", words=[word]), "sun")
+
+
+def test_rows_of_tokens_are_no_matrices_to_muon(make_stage):
+    stage = make_stage()
+    rows = stage.table.parametrizations.weight[0].rows
+    adamw, muon = create_optimizers(stage.modules, OptimizerConfig(learning_rate=1e-3, muon=True))
+    held = [[id(one) for group in each.param_groups for one in group["params"]] for each in (adamw, muon)]
+    assert id(rows) in held[0]
+    assert id(rows) not in held[1]
 
 
 def test_an_empty_prompt_says_nothing(make_stage, monkeypatch):
@@ -185,14 +208,18 @@ def test_an_empty_prompt_says_nothing(make_stage, monkeypatch):
 
 
 def test_surfaces_are_asked_about_as_they_are_as_mixtures_and_as_anything():
-    found = asked(np.random.default_rng(0), np.array([36, 0, 5]))
+    kinds = np.array([36, 0, 5, 7, 9, 11])
+    found = asked(np.random.default_rng(0), kinds)
     assert found.shape == (12, KINDS)
     torch.testing.assert_close(found.sum(dim=1), torch.ones(12).double())
-    assert found[:4].argmax(dim=1).tolist() == [36, 0, 5, 36]
+    exact = found[:4].argmax(dim=1).tolist()
+    assert len(set(exact)) == 4
     assert (found[:4].max(dim=1).values == 1).all()
-    assert set(found[4:8].nonzero()[:, 1].tolist()) <= {36, 0, 5}
+    assert set(found[4:8].nonzero()[:, 1].tolist()) <= set(exact)
     assert (found[4:8].max(dim=1).values < 1).any()
     assert (found[8:] > 0).all()
+    often = [asked(np.random.default_rng(seed), kinds)[:4].argmax(dim=1).tolist() for seed in range(20)]
+    assert {one for some in often for one in some} == set(kinds.tolist())
 
 
 def test_captions_of_the_stage_are_those_of_the_world(make_stage):

@@ -1,10 +1,10 @@
 """One file a stage says everything about its run; unknown keys are refused."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from makeyourvideo.errors import InputError
 from makeyourvideo.world.dataset import DatasetConfig
@@ -209,7 +209,7 @@ class SunConfig(StageConfig):
     """
 
     stage: Literal["sun"]
-    words: tuple[str, ...]
+    words: tuple[Annotated[str, Field(pattern="^[a-z]+$")], ...]
     prompt_dropout: float = 0.02
     whole: float = 0.6
     short: float = 0.1

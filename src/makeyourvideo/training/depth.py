@@ -5,12 +5,15 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d
+from torch.nn.functional import avg_pool2d, interpolate
 
 from makeyourvideo.models.depth_estimator import DepthEstimator
 from makeyourvideo.training.config import DepthConfig
 from makeyourvideo.training.data import depth_of, draw_clips, open_data, pictures_of, step_generator
 from makeyourvideo.training.record import write_record
+
+_CLOSEST = 0.5
+"""The least share of a picture's height and width that is enlarged."""
 
 
 class DepthStage:
@@ -30,7 +33,8 @@ class DepthStage:
         """Return the mean loss over the pictures of a step."""
         rng = step_generator(self.config, step)
         drawn = draw_clips(rng, self.data, self.config.batch_size, num_frames=1)
-        pictures, target = _varied(pictures_of(self.data, drawn), rng), depth_of(self.data, drawn)[:, 0]
+        pictures, target = closer(pictures_of(self.data, drawn), depth_of(self.data, drawn)[:, 0], rng)
+        pictures = _varied(pictures, rng)
         if rng.random() < 0.5:
             pictures, target = pictures.flip(-1), target.flip(-1)
         device = self.estimator.device
@@ -63,9 +67,27 @@ def standardized(inverse: Tensor) -> Tensor:
     return centred / centred.abs().mean(dim=(1, 2), keepdim=True).clamp(min=1e-3)
 
 
+def closer(pictures: Tensor, depth: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Enlarge a part of every other picture `b 3 h w`, and of its depth `b h w`: films have closer views.
+
+    The part is at least `_CLOSEST` as high and as wide. Depth is not blended, so that its edges stay sharp.
+    """
+    pictures, depth = pictures.clone(), depth.clone()
+    sides = np.array(depth.shape[1:])
+    for picture, inverse in zip(pictures[::2], depth[::2], strict=True):
+        part = (sides * rng.uniform(_CLOSEST, 1)).astype(int)
+        (top, left), (rows, columns) = rng.integers(sides - part + 1), part
+        seen = slice(top, top + rows), slice(left, left + columns)
+        picture[:] = interpolate(picture[None, :, *seen], size=inverse.shape, mode="bilinear")[0]
+        inverse[:] = interpolate(inverse[None, None, *seen], size=inverse.shape, mode="nearest-exact")[0, 0]
+    return pictures, depth
+
+
 def _varied(pictures: Tensor, rng: np.random.Generator) -> Tensor:
-    """Change gain, gamma and colour balance of each picture: cameras differ, depth does not."""
+    """Change sharpness, gain, gamma and colour balance of each picture: cameras differ, depth does not."""
     shape = (len(pictures), 1, 1, 1)
+    soft = avg_pool2d(pictures, 3, 1, 1, count_include_pad=False)
+    pictures = torch.lerp(pictures, soft, torch.from_numpy(rng.random(shape)).float())
     gamma = torch.from_numpy(np.exp(rng.normal(0, 0.25, shape))).float()
     gain = torch.from_numpy(np.exp(rng.normal(0, 0.12, (len(pictures), 3, 1, 1)))).float()
     noise = torch.randn_like(pictures) * 0.02

@@ -40,14 +40,15 @@ class JudgesStage:
         self.modules = nn.ModuleDict(self.judges)
 
     def loss(self, step: int) -> Tensor:
-        """Return the mean cross-entropy over all questions of a step's pictures."""
+        """Return the mean cross-entropy over all questions of a step's pictures, some of them mirrored."""
         rng = step_generator(self.config, step)
         whole, crops = [], []
         answers: dict[str, list[int]] = {name: [] for part in QUESTIONS.values() for name in part}
         for name, index, frames in draw_clips(rng, self.data, self.config.batch_size, num_frames=1):
             data = self.data[name]
-            scene, surfaces = data.scene(index), torch.from_numpy(data.surfaces[index][frames][0].copy())
-            picture = to_signed(_softened(data.frames[index][frames][0], rng))
+            scene, columns = data.scene(index), slice(None, None, int(rng.choice([-1, 1])))
+            surfaces = torch.from_numpy(data.surfaces[index][frames][0][:, columns].copy())
+            picture = to_signed(_softened(data.frames[index][frames][0][:, columns], rng))
             whole.append(picture)
             for question, answer in scene_answers(scene).items():
                 answers[question].append(answer)

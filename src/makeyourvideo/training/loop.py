@@ -149,7 +149,12 @@ def create_optimizers(
 
     `dtype` is what `Muon` computes in.
     """
-    tables = {id(module.weight) for module in modules.modules() if isinstance(module, nn.Embedding)}
+    tables = {
+        id(table)
+        for module in modules.modules()
+        if isinstance(module, nn.Embedding)
+        for table in module.parameters()
+    }
     trained = [parameter for parameter in modules.parameters() if parameter.requires_grad]
     rows = [parameter for parameter in trained if parameter.ndim < 2]
     heavy = [parameter for parameter in trained if parameter.ndim > 1]

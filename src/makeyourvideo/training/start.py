@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from makeyourvideo.errors import unreadable_unless
 from makeyourvideo.model_folder import load_network
 
 _TOKEN_TABLE = "token_embedding.weight"
@@ -46,12 +47,13 @@ def take_over_tokens(encoder: CLIPTextModel, tokenizer: CLIPTokenizer, model: Pa
     Raises:
         InputError: the part cannot be loaded.
     """
-    before: Mapping[str, int] = CLIPTokenizer.from_pretrained(model / "tokenizer").get_vocab()
-    table = _token_table(load_network(model, "text_encoder", torch.float32))
+    theirs, ours = _token_table(load_network(model, "text_encoder", torch.float32)), _token_table(encoder)
+    with unreadable_unless(model / "tokenizer", "a tokenizer"):
+        before: Mapping[str, int] = CLIPTokenizer.from_pretrained(model / "tokenizer").get_vocab()
     with torch.no_grad():
         for token, number in tokenizer.get_vocab().items():
             if number >= first and token in before:
-                _token_table(encoder)[number] = table[before[token]]
+                ours[number] = theirs[before[token]]
 
 
 def _token_table(encoder: nn.Module) -> Tensor:

@@ -16,6 +16,7 @@ from torch.nn.functional import one_hot
 from torch.nn.utils import parametrize
 from transformers import CLIPTextModel
 
+from makeyourvideo.model_folder import known_words
 from makeyourvideo.models.sketcher import KINDS
 from makeyourvideo.training.config import SunConfig
 from makeyourvideo.training.record import words_of
@@ -27,23 +28,52 @@ from makeyourvideo.world.captions import GENERIC, NOUNS, article, caption
 READING = ("words", "phrases", "ask", "mix", "sun")
 """The parts of the sketcher that are trained."""
 MISLEADING = (
-    *("{} on the left", "on the left, {}", "{} on the right", "{} to the right", "a ball to the left, {}"),
-    *("{}, the left one is big", "{} in front", "{} at the front", "{} at the front left", "{} in the back"),
-    *(
-        "{} on the back right",
-        "{} behind the back",
-        "{} from behind",
-        "{} from above",
-        "{} moving from the left",
-    ),
-    *("{} coming from the right", "{}, coming from the left", "coming from the front, {}"),
-    *("{} seen from the front", "{} seen from behind", "seen from the left, {}", "{}, seen from the right"),
-    *("{} seen from above", "{}, front view", "{}, view from the front"),
-    *("a lit lantern, {}", "a lamp lit at night, {}", "{} lit by lamps", "{} lit by the sun", "lit {}"),
-    *("{}, brightly lit", "{}, well lit", "{}, dimly lit", "{}, side lit", "sunlit, {}", "{}, fully lit"),
-    *("{} lit from above", "{}, lit from above", "{} with light from above", "lit from above, {}"),
-    *("{} with light from the window", "{} in soft light", "{} in bright light", "{} by the light of a lamp"),
-    *("a light on the left, {}", "a light {}"),
+    "{} on the left",
+    "on the left, {}",
+    "{} on the right",
+    "{} to the right",
+    "a ball to the left, {}",
+    "{}, the left one is big",
+    "{} in front",
+    "{} at the front",
+    "{} at the front left",
+    "{} in the back",
+    "{} on the back right",
+    "{} behind the back",
+    "{} from behind",
+    "{} from above",
+    "{} moving from the left",
+    "{} coming from the right",
+    "{}, coming from the left",
+    "coming from the front, {}",
+    "{} seen from the front",
+    "{} seen from behind",
+    "seen from the left, {}",
+    "{}, seen from the right",
+    "{} seen from above",
+    "{}, front view",
+    "{}, view from the front",
+    "a lit lantern, {}",
+    "a lamp lit at night, {}",
+    "{} lit by lamps",
+    "{} lit by the sun",
+    "lit {}",
+    "{}, brightly lit",
+    "{}, well lit",
+    "{}, dimly lit",
+    "{}, side lit",
+    "sunlit, {}",
+    "{}, fully lit",
+    "{} lit from above",
+    "{}, lit from above",
+    "{} with light from above",
+    "lit from above, {}",
+    "{} with light from the window",
+    "{} in soft light",
+    "{} in bright light",
+    "{} by the light of a lamp",
+    "a light on the left, {}",
+    "a light {}",
 )
 """Sentences about sides, or about light, that do not say where the light comes from."""
 _NAMES = (*GENERIC, *(noun for nouns in NOUNS.values() for noun in nouns))
@@ -100,9 +130,8 @@ class SunStage(SketcherPartsStage):
 
     def __init__(self, config: SunConfig, data: Path, model: Path, start: Path | None = None) -> None:
         super().__init__(config, data, model, start, READING)
-        known = len(self.tokenizer)
         self.tokenizer = with_words(self.tokenizer, config.words)
-        grow(self.text_encoder, len(self.tokenizer))
+        known = grow(self.text_encoder, len(self.tokenizer))
         if start:
             take_over_tokens(self.text_encoder, self.tokenizer, start, first=known)
         self.table = self.text_encoder.get_input_embeddings()
@@ -133,7 +162,7 @@ class SunStage(SketcherPartsStage):
         """Write the whole model, with the sketcher, the tokenizer and the text encoder."""
         parametrize.remove_parametrizations(self.table, "weight")
         said = (one for data in self.data.values() for wordings in data.captions for one in wordings)
-        super().finish(model, words=words_of(said), **added)
+        super().finish(model, words=words_of([*(known_words(self.model) or ()), *said]), **added)
         self.tokenizer.save_pretrained(model / "tokenizer")
         self.text_encoder.save_pretrained(model / "text_encoder")
 
@@ -151,30 +180,34 @@ class SunStage(SketcherPartsStage):
     def _sentence(self, rng: np.random.Generator, told: Told) -> Sentence:
         """Draw one of the world's sentences, or of a name and the light alone, or a misleading one."""
         said, plain = told.sentences[int(rng.random() >= self.config.whole)][rng.integers(_WORDINGS)]
-        chosen = rng.random()
-        if chosen < self.config.misleading:
-            return Sentence(str(rng.choice(MISLEADING)).format(plain), plain, np.zeros(2))
-        if said == plain:
-            return Sentence(plain, plain, np.zeros(2))
         light = said.replace(plain, "").strip(", ")
-        if chosen < self.config.misleading + self.config.short:
+        if rng.random() < self.config.short:
             plain = article(str(rng.choice(_NAMES)))
+        if rng.random() < self.config.misleading:
+            return Sentence(str(rng.choice(MISLEADING)).format(plain), plain, np.zeros(2))
+        if not light:
+            return Sentence(plain, plain, np.zeros(2))
         is_first = rng.random() < self.config.light_first
         return Sentence(f"{light}, {plain}" if is_first else f"{plain}, {light}", plain, told.sun)
 
 
-def grow(encoder: CLIPTextModel, count: int) -> None:
-    """Let the table of an encoder's tokens have `count` rows; new ones are drawn as wide as the others."""
+def grow(encoder: CLIPTextModel, count: int) -> int:
+    """Let the table of an encoder's tokens have `count` rows; new ones are drawn as wide as the others.
+
+    Returns:
+        how many it had.
+    """
     table = encoder.get_input_embeddings().weight
     known, spread = len(table), float(table.std())
     encoder.resize_token_embeddings(count, mean_resizing=False)
     rows = encoder.get_input_embeddings().requires_grad_(False).weight[known:]
     rows.copy_(torch.randn(rows.shape) * spread)
+    return known
 
 
 def asked(rng: np.random.Generator, kinds: NDArray[np.int64]) -> Tensor:
     """As what surfaces of these `kinds` are asked about: rows of how likely each is, `(n, KINDS)`."""
-    exact = one_hot(torch.from_numpy(np.resize(kinds, _ASKED)), KINDS).double()
+    exact = one_hot(torch.from_numpy(np.resize(rng.permutation(kinds), _ASKED)), KINDS).double()
     mixed = torch.from_numpy(rng.dirichlet([0.5] * _ASKED, _ASKED)) @ exact
     spread = _SHARPEST * rng.random((_ASKED, 1)) * rng.standard_normal((_ASKED, KINDS))
     share = torch.from_numpy(rng.random((_ASKED, 1)))
