@@ -40,7 +40,6 @@ MISLEADING = (
     "{} in the back",
     "{} on the back right",
     "{} behind the back",
-    "{} from behind",
     "{} from above",
     "{} moving from the left",
     "{} coming from the right",
