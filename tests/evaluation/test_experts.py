@@ -27,12 +27,12 @@ def test_surroundings_and_colours_are_seen_right(values, question):
 
 
 def test_finishes_are_mostly_seen_right(values):
-    assert np.mean(values["finish"]) > 0.7
+    assert np.mean(values["finish"]) > 0.85
 
 
 def test_the_depth_seen_is_this_scenes_and_not_anothers(values):
-    assert np.mean(values["depth error"]) < 0.35
-    assert np.mean(values["other depth error"]) > 2 * np.mean(values["depth error"])
+    assert np.mean(values["depth error"]) < 0.2
+    assert np.mean(values["other depth error"]) > 3 * np.mean(values["depth error"])
 
 
 def test_missing_experts_are_one_line(tmp_path):
