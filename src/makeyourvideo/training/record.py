@@ -31,7 +31,7 @@ def write_record(
     }
     record = {**record, **added, "stages": stages}
     record.pop("weights_sha256", None)  # of the weights before
-    (model / TRAINING_RECORD).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
+    _write(model, record)
 
 
 def write_part(
@@ -55,15 +55,19 @@ def _read(model: Path | None) -> dict[str, Any]:
     return dict(json.loads(file.read_text())) if file and file.exists() else {}
 
 
+def _write(model: Path, record: dict[str, Any]) -> None:
+    """An entry a line, without indentation, which is a third of a record of many stages."""
+    (model / TRAINING_RECORD).write_text(json.dumps(record, indent=0, sort_keys=True) + "\n")
+
+
 def record_weights(model: Path, **added: Any) -> None:
     """Add the SHA-256 of every file of weights to the record, and what is `added`."""
-    path = model / TRAINING_RECORD
     record = _read(model) | added
     record["weights_sha256"] = {
         file.relative_to(model).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
         for file in sorted(model.rglob("*.safetensors"))
     }
-    path.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
+    _write(model, record)
 
 
 def words_of(captions: Iterable[str]) -> list[str]:
