@@ -74,8 +74,9 @@ def unknown_words(folder: Path, prompt: str) -> list[str]:
         InputError: the model's record cannot be read.
     """
     known = known_words(folder)
-    words = [] if known is None else re.findall(r"[^\W\d_]+", prompt.lower())
-    return [word for word in dict.fromkeys(words) if word not in set(known or ())]
+    if known is None:
+        return []
+    return [word for word in dict.fromkeys(re.findall(r"[^\W\d_]+", prompt.lower())) if word not in known]
 
 
 def own_estimator(folder: Path | None) -> str | None:

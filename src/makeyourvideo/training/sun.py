@@ -22,6 +22,7 @@ from makeyourvideo.training.config import SunConfig
 from makeyourvideo.training.record import words_of
 from makeyourvideo.training.sketcher_parts import SketcherPartsStage
 from makeyourvideo.training.start import take_over_tokens
+from makeyourvideo.training.stills import answers_of
 from makeyourvideo.training.tokenizer import context_of, tokens_of, with_words
 from makeyourvideo.world.captions import GENERIC, NOUNS, article, caption
 
@@ -174,7 +175,7 @@ class SunStage(SketcherPartsStage):
             ]
             for full in (True, False)
         )
-        return Told((whole, partial), self.stills.answers(name, number)[:, 0], scene.sun)
+        return Told((whole, partial), answers_of(scene)[:, 0], scene.sun)
 
     def _sentence(self, rng: np.random.Generator, told: Told) -> Sentence:
         """Draw one of the world's sentences, or of a name and the light alone, or a misleading one."""
