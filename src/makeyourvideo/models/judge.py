@@ -9,6 +9,17 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad, silu
 
 
+class _Branch(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.GroupNorm(8, width)
+        self.conv = nn.Conv2d(width, width, 3, padding=1)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        refined: Tensor = hidden + silu(self.conv(self.norm(hidden)))
+        return refined
+
+
 class Judge(ModelMixin, ConfigMixin):
     """Convolutions down to one vector, and a linear head for each question.
 
@@ -16,6 +27,8 @@ class Judge(ModelMixin, ConfigMixin):
         questions: the possible answers to each question.
         in_channels: 3, or 4 with a mask.
         widths: channels after each halving.
+        depth: residual convolutions after each halving.
+        dropout: share of the last vector that is left out in training.
     """
 
     @register_to_config
@@ -24,15 +37,18 @@ class Judge(ModelMixin, ConfigMixin):
         questions: Mapping[str, tuple[str, ...]],
         in_channels: int = 3,
         widths: tuple[int, ...] = (32, 64, 96, 128),
+        depth: int = 1,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        entering = [in_channels, *widths[:-1]]
         self.halvings = nn.ModuleList(
             nn.Conv2d(channels, width, 3, stride=2, padding=1)
-            for channels, width in zip(entering, widths, strict=True)
+            for channels, width in zip([in_channels, *widths[:-1]], widths, strict=True)
         )
-        self.convs = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for width in widths)
-        self.norms = nn.ModuleList(nn.GroupNorm(8, width) for width in widths)
+        self.branches = nn.ModuleList(
+            nn.Sequential(*(_Branch(width) for _ in range(depth))) for width in widths
+        )
+        self.thinned = nn.Dropout(dropout)
         self.heads = nn.ModuleDict(
             {question: nn.Linear(2 * widths[-1], len(answers)) for question, answers in questions.items()}
         )
@@ -40,10 +56,9 @@ class Judge(ModelMixin, ConfigMixin):
     def forward(self, pictures: Tensor) -> dict[str, Tensor]:
         """Map pictures `b c h w` in [-1, 1] to the logits `b answers` of each question."""
         hidden = pictures
-        for halve, norm, conv in zip(self.halvings, self.norms, self.convs, strict=True):
-            hidden = silu(halve(hidden))
-            hidden = hidden + silu(conv(norm(hidden)))
-        pooled = torch.cat([hidden.mean(dim=(2, 3)), hidden.amax(dim=(2, 3))], dim=1)
+        for halve, branches in zip(self.halvings, self.branches, strict=True):
+            hidden = branches(silu(halve(hidden)))
+        pooled = self.thinned(torch.cat([hidden.mean(dim=(2, 3)), hidden.amax(dim=(2, 3))], dim=1))
         return {question: head(pooled) for question, head in self.heads.items()}
 
 

@@ -241,9 +241,15 @@ class DepthConfig(StageConfig):
 
 
 class JudgesConfig(StageConfig):
-    """The classifiers that the suite asks."""
+    """The classifiers that the suite asks: keyword arguments of the `Judge` of each.
+
+    Of the `batch_size` pictures of a step all objects are asked about, and `scene_batch_size` as a whole.
+    """
 
     stage: Literal["judges"]
+    objects: dict[str, Any] = {}
+    scenes: dict[str, Any] = {}
+    scene_batch_size: int = 8
 
 
 _CONFIGS: dict[str, type[StageConfig]] = {

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import affine_grid, cross_entropy, grid_sample
 
 from makeyourvideo.models.judge import Judge, object_crop
 from makeyourvideo.training.config import JudgesConfig
@@ -24,6 +24,11 @@ QUESTIONS = {
 }
 _IGNORED = -100
 _SMALLEST = 0.02
+_TURN = np.deg2rad(20)
+_SHIFT = 0.1
+"""Of half a crop's side."""
+_SIZES = (0.85, 1.25)
+"""How much a crop shows, of what it showed before."""
 
 
 class JudgesStage:
@@ -34,31 +39,36 @@ class JudgesStage:
         self.config = config
         self.data = open_data(config, data)
         self.judges = {
-            "objects": Judge(QUESTIONS["objects"], in_channels=4).train(),
-            "scenes": Judge(QUESTIONS["scenes"], in_channels=3).train(),
+            "objects": Judge(QUESTIONS["objects"], in_channels=4, **config.objects).train(),
+            "scenes": Judge(QUESTIONS["scenes"], **config.scenes).train(),
         }
         self.modules = nn.ModuleDict(self.judges)
 
     def loss(self, step: int) -> Tensor:
-        """Return the mean cross-entropy over all questions of a step's pictures, some of them mirrored."""
+        """Return the mean cross-entropy over all questions of a step's pictures, some of them mirrored.
+
+        Objects are also turned, moved and resized a little, which leaves their finish as it is.
+        """
         rng = step_generator(self.config, step)
-        whole, crops = [], []
+        whole: list[Tensor] = []
+        crops: list[Tensor] = []
         answers: dict[str, list[int]] = {name: [] for part in QUESTIONS.values() for name in part}
         for name, index, frames in draw_clips(rng, self.data, self.config.batch_size, num_frames=1):
             data = self.data[name]
             scene, columns = data.scene(index), slice(None, None, int(rng.choice([-1, 1])))
             surfaces = torch.from_numpy(data.surfaces[index][frames][0][:, columns].copy())
             picture = to_signed(_softened(data.frames[index][frames][0][:, columns], rng))
-            whole.append(picture)
-            for question, answer in scene_answers(scene).items():
-                answers[question].append(answer)
+            if len(whole) < self.config.scene_batch_size:
+                whole.append(picture)
+                for question, answer in scene_answers(scene).items():
+                    answers[question].append(answer)
             for number, thing in enumerate(scene.things, start=1):
                 if (surfaces == number).float().mean() > _SMALLEST:
                     crops.append(object_crop(picture, surfaces == number))
                     answers["finish"].append(FINISHES.index(thing.finish))
-        asked = {"objects": torch.stack(crops), "scenes": torch.stack(whole)}
+        asked = {"objects": turned(torch.stack(crops), rng), "scenes": torch.stack(whole)}
         losses = [
-            cross_entropy(logits.float(), torch.tensor(answers[question]), ignore_index=_IGNORED)
+            _wrong(logits, torch.tensor(answers[question]))
             for part, pictures in asked.items()
             for question, logits in self.judges[part](pictures).items()
         ]
@@ -79,6 +89,26 @@ def scene_answers(scene: Scene) -> dict[str, int]:
         "sky": _IGNORED if colorless or neon else list(SKIES).index(scene.sky),
         "style": list(STYLES).index(scene.style),
     }
+
+
+def _wrong(logits: Tensor, answers: Tensor) -> Tensor:
+    """Return the mean cross-entropy where there is an answer, 0 if there is none."""
+    known = (answers != _IGNORED).sum().clamp(min=1)
+    return cross_entropy(logits, answers, ignore_index=_IGNORED, reduction="sum") / known
+
+
+def turned(crops: Tensor, rng: np.random.Generator) -> Tensor:
+    """Turn crops `b c h w` in [-1, 1] by up to 20 degrees, move them a little, and change their size.
+
+    What comes in at the edges is -1, as in `object_crop`.
+    """
+    count = len(crops)
+    angle, size = rng.uniform(-_TURN, _TURN, count), rng.uniform(*_SIZES, count)
+    cosine, sine = size * np.cos(angle), size * np.sin(angle)
+    across, down = rng.uniform(-_SHIFT, _SHIFT, (2, count))
+    moves = np.stack([cosine, -sine, across, sine, cosine, down], axis=1).reshape(count, 2, 3)
+    grid = affine_grid(torch.from_numpy(moves).to(crops), list(crops.shape), align_corners=False)
+    return grid_sample(crops + 1, grid, align_corners=False) - 1
 
 
 def _softened(frame: np.ndarray, rng: np.random.Generator) -> np.ndarray:
