@@ -56,7 +56,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Score:
-    """What `WINDOW` frames of one system's clip measure; a measure may ask of several objects, or none."""
+    """What `WINDOW` frames of one system's clip measure; a measure may ask of several objects, or none.
+
+    `prompt` is the scene's whole caption, also where a system is told less of it, or nothing.
+    """
 
     scene: int
     system: str
