@@ -63,7 +63,7 @@ ahead; else from above.
 
 From behind the camera, because what it looks at would be in its own shade.
 """
-_SAID = 0.5
+_SAID = 0.3
 """How long the mean of all directions that the light may come from is at least, where the text says one."""
 
 Around = Callable[[Predict, int], Predict]

@@ -528,6 +528,19 @@ def test_the_bundled_model_knows_all_sides_that_light_comes_from(wording: str) -
         assert abs(math.remainder(off, 2 * math.pi)) < math.pi / 6
 
 
+@pytest.mark.parametrize(
+    "crowd",
+    [
+        "on a wooden floor, an orange checkered ring, a brick cone, a green pill and a spotted blue arch",
+        "a brown dotted cone, a black pill, a purple spotted chicken and an orange ball on a snowy floor",
+    ],
+)
+def test_the_light_is_heard_at_the_end_of_long_sentences(crowd: str) -> None:
+    (sun,) = suns_of_the_bundled_model([f"{crowd} under a night sky, with light from behind"])
+    assert sun.norm() > _SAID
+    assert abs(math.atan2(sun[0], sun[1])) < math.pi / 4
+
+
 def test_the_bundled_model_hears_no_side_where_none_is_said() -> None:
     prompts = (
         *(
