@@ -74,14 +74,15 @@ def test_ablations_and_long_clips_have_tables_of_their_own(suite, experts, tmp_p
     assert list(samplers) == ["model", *ablations]
     tables = read_tables(tmp_path / "report")
     assert list(tables) == ["held-out scenes", "ablations", "64 frames", "128 frames"]
-    assert list(tables["ablations"]) == [*SYSTEMS[2:], "text only", "depth only", "light untold", *ablations]
+    without = ["text only", "depth only", "light untold", "frame by frame"]
+    assert list(tables["ablations"]) == [*SYSTEMS[2:], *without, *ablations]
     assert list(tables["128 frames"]) == [
         f"{name}, {window} 16"
         for name in ("ground truth", "model", *ablations)
         for window in ("first", "last")
     ]
     names = [(score.system, score.num_frames, score.start) for score in scores]
-    assert len(names) == len(set(names)) == 4 + 5 + 2 * 8  # the model's clips are made once for both tables
+    assert len(names) == len(set(names)) == 4 + 6 + 2 * 8  # the model's clips are made once for both tables
     made = {score.name: np.load(tmp_path / "report" / "features" / f"{score.name}.npy") for score in scores}
     model, *others = (
         made[f"000-{name}-16-0"] for name in ("model", "text-only", "depth-only", "no-causal-mask")
@@ -109,6 +110,25 @@ def test_a_prompt_without_the_light_says_all_else():
     assert untold in told
     assert "from the" in told
     assert "from the" not in untold
+
+
+def test_frame_by_frame_no_frame_knows_of_another():
+    asked = []
+
+    class Pipe:
+        unet = SimpleNamespace()
+
+        def __call__(self, prompt, depth, *, generator, **_):
+            asked.append((prompt, depth.metric_depth(), self.unet.temporal_enabled, generator.initial_seed()))
+            return [[np.full((1, 2, 2, 3), len(asked), np.uint8)]]
+
+    _, ablations = suite_parts(Pipe(), {}, scenes=1, ablation_scenes=1, long_scenes=0)
+    clip = render(sample_scene(0, WorldConfig(size=32, num_frames=3), 3), 32)
+    made = ablations.systems["frame by frame"](clip, "a ball", 5)
+    assert made[:, 0, 0, 0].tolist() == [1, 2, 3]
+    assert [one[0] for one in asked] == ["a ball"] * 3
+    assert [one[2:] for one in asked] == [(False, 5)] * 3
+    np.testing.assert_allclose(np.concatenate([one[1] for one in asked]), clip.depth, rtol=1e-3)
 
 
 def test_long_scenes_keep_their_objects_in_sight():

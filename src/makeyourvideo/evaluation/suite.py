@@ -84,7 +84,8 @@ def suite_parts(
         ablations: models trained without one of its parts, and what they are to be compared with.
         scenes: of the first table.
         ablation_scenes: of the ablations, among which the model without depth (at strength 0), without text
-            (an empty prompt) and without being told where the light comes from always are.
+            (an empty prompt), without being told where the light comes from, and with every frame made as a
+            clip of its own always are.
         long_scenes: of 64 frames, and of 128.
     """
     model, still = generated(pipe), generated(pipe, temporal=False)
@@ -103,6 +104,7 @@ def suite_parts(
                 "text only": generated(pipe, depth_strength=0),
                 "depth only": generated(pipe, text=False),
                 "light untold": _light_untold(model),
+                "frame by frame": _frame_by_frame(still),
             }
             | others,
             ablation_scenes,
@@ -132,6 +134,16 @@ def _light_untold(model: System) -> System:
 
     def run(clip: Clip, _prompt: str, seed: int) -> Frames:
         return model(clip, caption(clip.scene, full=True, light=False), seed)
+
+    return run
+
+
+def _frame_by_frame(model: System) -> System:
+    """Each frame made as if there were no other: a sketch has nothing to follow through the clip, either."""
+
+    def run(clip: Clip, prompt: str, seed: int) -> Frames:
+        alone = [slice(frame, frame + 1) for frame in range(len(clip.frames))]
+        return np.concatenate([model(clip.at(one), prompt, seed) for one in alone])
 
     return run
 
