@@ -51,7 +51,7 @@ CONFIGS = {
     "sun": {"words": ["lit", "from", "left", "backlit", "above"]},
     "camera": {"camera": {"channels": 16, "frame_channels": 24}, "window": 4},
     "depth": {"imagenet": False},
-    "judges": {},
+    "judges": {"objects": {"dropout": 0.1}},
 }
 
 

@@ -68,7 +68,7 @@ class JudgesStage:
                     answers["finish"].append(FINISHES.index(thing.finish))
         asked = {"objects": turned(torch.stack(crops), rng), "scenes": torch.stack(whole)}
         losses = [
-            _wrong(logits, torch.tensor(answers[question]))
+            _wrong(logits.float(), torch.tensor(answers[question]))
             for part, pictures in asked.items()
             for question, logits in self.judges[part](pictures).items()
         ]
