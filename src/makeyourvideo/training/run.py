@@ -1,29 +1,17 @@
 """A stage from its config to its model folder, as events: data rendered, frames encoded, steps taken."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from torch import Tensor, nn
 
 from makeyourvideo.errors import InputError
 from makeyourvideo.structure.doctor_plot import check_plotting
 from makeyourvideo.training.autoencoder import AutoencoderStage, DecoderStage
 from makeyourvideo.training.camera import CameraStage
-from makeyourvideo.training.config import (
-    AutoencoderConfig,
-    CameraConfig,
-    CoveringConfig,
-    DecoderConfig,
-    DepthConfig,
-    ImageConfig,
-    JudgesConfig,
-    RefinerConfig,
-    ShadingConfig,
-    SketcherConfig,
-    StageConfig,
-    SunConfig,
-    VideoConfig,
-    read_config,
-)
+from makeyourvideo.training.config import DiffusionConfig, RefinerConfig, StageConfig, read_config
 from makeyourvideo.training.covering import CoveringStage
 from makeyourvideo.training.data import prepare_data
 from makeyourvideo.training.depth import DepthStage
@@ -36,20 +24,50 @@ from makeyourvideo.training.shading import ShadingStage
 from makeyourvideo.training.sketcher import SketcherStage
 from makeyourvideo.training.sun import SunStage
 
-_Stage = (
-    AutoencoderStage
-    | CameraStage
-    | CoveringStage
-    | DecoderStage
-    | DepthStage
-    | ImageStage
-    | JudgesStage
-    | RefinerStage
-    | ShadingStage
-    | SketcherStage
-    | SunStage
-    | VideoStage
-)
+
+class Stage(Protocol):
+    """A stage at work."""
+
+    @property
+    def modules(self) -> nn.ModuleDict:
+        """All networks of the stage."""
+
+    def loss(self, step: int) -> Tensor:
+        """Return the mean loss of a step."""
+
+    def finish(self, model: Path) -> None:
+        """Write what was learnt."""
+
+
+class _Kind(NamedTuple):
+    """How a stage is set up.
+
+    Attributes:
+        build: makes it of its config and the folder of its data, by name also of the model that it builds on
+            and the one that it starts from, if it has them.
+        needs: which parts of a model it builds on.
+        starts: whether it can start from a model.
+    """
+
+    build: Callable[..., Stage]
+    needs: tuple[str, ...] = ("vae",)
+    starts: bool = True
+
+
+_KINDS = {
+    "autoencoder": _Kind(AutoencoderStage, needs=()),
+    "image": _Kind(ImageStage),
+    "video": _Kind(VideoStage),
+    "decoder": _Kind(DecoderStage, starts=False),
+    "refiner": _Kind(RefinerStage),
+    "camera": _Kind(CameraStage),
+    "sketcher": _Kind(SketcherStage, needs=("vae", "camera")),
+    "covering": _Kind(CoveringStage, needs=("vae", "sketcher")),
+    "shading": _Kind(ShadingStage, needs=("vae", "sketcher")),
+    "sun": _Kind(SunStage, needs=("vae", "sketcher")),
+    "depth": _Kind(DepthStage, needs=(), starts=False),
+    "judges": _Kind(JudgesStage, needs=(), starts=False),
+}
 
 
 @dataclass(frozen=True)
@@ -99,47 +117,27 @@ def run_stage(
 
 def _stage(
     config: StageConfig, data: Path, model: Path | None, start: Path | None
-) -> Generator[Preparing, None, _Stage]:
-    if isinstance(config, AutoencoderConfig):
-        return AutoencoderStage(config, data, start)
-    if start and isinstance(config, DecoderConfig | DepthConfig | JudgesConfig):
+) -> Generator[Preparing, None, Stage]:
+    kind = _KINDS[config.stage]
+    given: dict[str, Path | None] = {}
+    if kind.needs:
+        sketched = isinstance(config, RefinerConfig) and config.sketched
+        given["model"] = _with_parts(model, (*kind.needs, "sketcher") if sketched else kind.needs)
+    if kind.starts:
+        given["start"] = start
+    elif start:
         raise InputError("--start", f"nothing beside the stage {config.stage}", str(start))
-    if isinstance(config, DepthConfig):
-        return DepthStage(config, data)
-    if isinstance(config, JudgesConfig):
-        return JudgesStage(config, data)
+    if model and isinstance(config, DiffusionConfig):
+        for done, total in prepare_latents(config, data, model):
+            yield Preparing("encoding", done, total)
+    return kind.build(config, data, **given)
+
+
+def _with_parts(model: Path | None, parts: tuple[str, ...]) -> Path:
+    """The model, if it has all `parts`."""
     if model is None or not (model / "vae").is_dir():
         raise InputError("--model", "the model folder that the stage before wrote", str(model))
-    if isinstance(config, DecoderConfig):
-        return DecoderStage(config, data, model)
-    if isinstance(config, CameraConfig):
-        return CameraStage(config, data, model, start)
-    if isinstance(config, CoveringConfig):
-        _check_part(model, "sketcher")
-        return CoveringStage(config, data, model, start)
-    if isinstance(config, ShadingConfig):
-        _check_part(model, "sketcher")
-        return ShadingStage(config, data, model, start)
-    if isinstance(config, SunConfig):
-        _check_part(model, "sketcher")
-        return SunStage(config, data, model, start)
-    if isinstance(config, SketcherConfig):
-        _check_part(model, "camera")
-        return SketcherStage(config, data, model, start)
-    assert isinstance(config, ImageConfig | RefinerConfig | VideoConfig)
-    if isinstance(config, RefinerConfig) and config.sketched:
-        _check_part(model, "sketcher")
-    for done, total in prepare_latents(config, data, model):
-        yield Preparing("encoding", done, total)
-    if isinstance(config, RefinerConfig):
-        return RefinerStage(config, data, model, start)
-    return (
-        ImageStage(config, data, model, start)
-        if isinstance(config, ImageConfig)
-        else VideoStage(config, data, model, start)
-    )
-
-
-def _check_part(model: Path, part: str) -> None:
-    if not (model / part).is_dir():
-        raise InputError("--model", f"a model with a {part} (`train {part}`)", str(model))
+    for part in parts:
+        if not (model / part).is_dir():
+            raise InputError("--model", f"a model with a {part} (`train {part}`)", str(model))
+    return model
