@@ -14,16 +14,9 @@ from typing import Any, TextIO, get_args
 
 from makeyourvideo.evaluation.experts import Experts
 from makeyourvideo.evaluation.pairs import Comparison, compare, compare_distances
-from makeyourvideo.evaluation.report import (
-    KERNEL_DISTANCE,
-    cell,
-    check_same_suite,
-    load_quietly,
-    read_features,
-    summarise,
-    write_reference,
-)
+from makeyourvideo.evaluation.report import check_same_suite, load_quietly, write_reference
 from makeyourvideo.evaluation.suite import MODEL, Part, System, generated, read_scores, run_suite
+from makeyourvideo.evaluation.tables import KERNEL_DISTANCE, cell, read_features, summarise
 from makeyourvideo.manifest import fingerprint
 from makeyourvideo.memory import LAVISH, Thrift, treat_freed_memory
 from makeyourvideo.model_folder import TRAINING_RECORD

@@ -34,7 +34,8 @@ def evaluate(
 
     from makeyourvideo.cli.progress import progress_bar
     from makeyourvideo.errors import InputError
-    from makeyourvideo.evaluation.report import Suite, cell, read_tables, report
+    from makeyourvideo.evaluation.report import Suite, read_tables, report
+    from makeyourvideo.evaluation.tables import cell, measures_in
 
     folders: dict[str, Path] = {}
     for given in ablation or ():
@@ -50,7 +51,7 @@ def evaluate(
     console = Console(width=160)
     for title, columns in read_tables(output).items():
         table = Table("", *columns, title=title)
-        for measure in dict.fromkeys(name for column in columns.values() for name in column):
+        for measure in measures_in(columns):
             table.add_row(measure, *(cell(column.get(measure), measure) for column in columns.values()))
         console.print(table)
     for file in ("index.html", "summary.json"):

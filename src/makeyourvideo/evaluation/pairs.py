@@ -4,16 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from makeyourvideo.evaluation.intervals import Features, mean_with_interval
 from makeyourvideo.evaluation.measures import MEASURES
 from makeyourvideo.evaluation.metrics import kernel_distance
-from makeyourvideo.evaluation.report import KERNEL_DISTANCE
-from makeyourvideo.evaluation.suite import Score, mean_with_interval
+from makeyourvideo.evaluation.suite import Score
+from makeyourvideo.evaluation.tables import KERNEL_DISTANCE
 
 LOWER_IS_BETTER = {"depth error", "warping error", KERNEL_DISTANCE}
 _CONTROL = "other depth error"  # it is to be high, and says nothing about a picture
-Features = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

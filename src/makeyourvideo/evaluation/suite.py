@@ -25,6 +25,7 @@ from makeyourvideo.world.scene import Scene, WorldConfig, sample_scene
 HELD_OUT = 10_000_000  # scenes from this seed on are never trained on
 WINDOW = 16  # frames that are measured at once
 GROUND_TRUTH, MODEL = "ground truth", "model"
+_AUTOENCODER, _OFF = "through the autoencoder", "temporal layers off"
 Frames = NDArray[np.uint8]
 System = Callable[[Clip, str, int], Frames]
 Pipelines = Mapping[str, MakeYourVideoPipeline]
@@ -39,12 +40,14 @@ class Part:
         systems: by name; the same name means the same clips in every part.
         scenes: how many held-out scenes.
         num_frames: of each clip. Of longer ones than `WINDOW` the first and the last frames are measured.
+        compared: pairs of systems, the first to be told as multiples of the second.
     """
 
     title: str
     systems: Mapping[str, System]
     scenes: int
     num_frames: int = WINDOW
+    compared: Sequence[tuple[str, str]] = ()
 
     @property
     def windows(self) -> dict[str, int]:
@@ -52,6 +55,23 @@ class Part:
         if self.num_frames == WINDOW:
             return {"": 0}
         return {f"first {WINDOW}": 0, f"last {WINDOW}": self.num_frames - WINDOW}
+
+    @property
+    def columns(self) -> dict[str, tuple[str, int]]:
+        """System and first frame of each column of the table: a system, or one of its windows."""
+        return {
+            ", ".join(word for word in (system, window) if word): (system, start)
+            for system in self.systems
+            for window, start in self.windows.items()
+        }
+
+    @property
+    def ratios(self) -> list[tuple[str, str]]:
+        """Pairs of columns, the first told as multiples of the second; of longer clips also end and start."""
+        pairs = list(self.compared)
+        if self.num_frames > WINDOW:
+            pairs += [(f"{system}, last {WINDOW}", f"{system}, first {WINDOW}") for system in self.systems]
+        return pairs
 
 
 @dataclass(frozen=True)
@@ -91,23 +111,26 @@ def suite_parts(
     model, still = generated(pipe), generated(pipe, temporal=False)
     others = {name: generated(other) for name, other in ablations.items()}
     truth: dict[str, System] = {GROUND_TRUTH: lambda clip, _prompt, _seed: clip.frames}
-    off = {"temporal layers off": still}
+    off = {_OFF: still}
+    ablated = off | {
+        "text only": generated(pipe, depth_strength=0),
+        "depth only": generated(pipe, text=False),
+        "light untold": _light_untold(model),
+        "frame by frame": _frame_by_frame(still),
+        **others,
+    }
     parts = [
         Part(
-            "held-out scenes", truth | {"through the autoencoder": _decoded(pipe), MODEL: model} | off, scenes
+            "held-out scenes",
+            truth | {_AUTOENCODER: _decoded(pipe), MODEL: model} | off,
+            scenes,
+            compared=[(MODEL, other) for other in (GROUND_TRUTH, _AUTOENCODER, _OFF)],
         ),
         Part(
             "ablations",
-            {MODEL: model}
-            | off
-            | {
-                "text only": generated(pipe, depth_strength=0),
-                "depth only": generated(pipe, text=False),
-                "light untold": _light_untold(model),
-                "frame by frame": _frame_by_frame(still),
-            }
-            | others,
+            {MODEL: model} | ablated,
             ablation_scenes,
+            compared=[(name, MODEL) for name in ablated],
         ),
     ]
     parts += [
@@ -181,12 +204,17 @@ def generated(
     return run
 
 
+def shape_is_held_out(index: int) -> bool:
+    """Whether held-out scene `index` shows a shape that no training scene has."""
+    return index % 4 == 3
+
+
 def suite_scene(index: int, world: WorldConfig, num_frames: int = WINDOW) -> Scene:
     """Sample held-out scene `index`; every fourth is one object of a shape that no training scene has.
 
     One only: the caption has no word for such shapes, so it could not say which of two is meant.
     """
-    if index % 4 == 3:
+    if shape_is_held_out(index):
         unknown = {"families": dict.fromkeys(HELD_OUT_FAMILIES, 1.0), "objects": {1: 1.0}}
         world = world.model_copy(update=unknown)
     return sample_scene(HELD_OUT + index, world, num_frames)
@@ -259,13 +287,3 @@ def read_scores(journal: Path) -> list[Score]:
 def _whole_lines(journal: Path) -> int:
     """How many bytes, all of ASCII, end in a line that is whole."""
     return journal.read_bytes().rfind(b"\n") + 1
-
-
-def mean_with_interval(groups: Sequence[list[float]], resamples: int = 2000) -> dict[str, float]:
-    """Mean over all values, with its 95 % bootstrap interval over scenes (each scene one group)."""
-    rng = np.random.default_rng(0)
-    sums, counts = (np.array([part(group) for group in groups]) for part in (sum, len))
-    drawn = rng.integers(len(groups), size=(resamples, len(groups)))
-    means = sums[drawn].sum(axis=1) / np.maximum(counts[drawn].sum(axis=1), 1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return {"mean": float(sums.sum() / counts.sum()), "low": float(low), "high": float(high)}
