@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch.nn.functional import interpolate
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from makeyourvideo import DepthVideo, MakeYourVideoPipeline
@@ -17,10 +16,11 @@ from makeyourvideo.denoising import _SAID
 from makeyourvideo.errors import InputError
 from makeyourvideo.memory import LADDER, Thrift
 from makeyourvideo.models.following import Followed
+from makeyourvideo.models.painting import _mixed
 from makeyourvideo.models.relief import RELIEF, relief
 from makeyourvideo.models.rigid import agreed
 from makeyourvideo.models.segments import Segments
-from makeyourvideo.models.sketcher import KINDS, Sharpening, Sketcher, _mixed, luminance, upright
+from makeyourvideo.models.sketcher import KINDS, Sketcher, luminance, upright
 from makeyourvideo.pipeline import BUNDLED_MODEL
 from makeyourvideo.pipeline_output import to_uint8
 from makeyourvideo.sampling import WindowDone, draw_key
@@ -204,7 +204,7 @@ def test_pictures_of_segments_are_not_told_pixel_by_pixel(
     widths: list[int] = []
     mixed = _mixed
     monkeypatch.setattr(
-        "makeyourvideo.models.sketcher._mixed", lambda *some: widths.append(some[0].shape[1]) or mixed(*some)
+        "makeyourvideo.models.painting._mixed", lambda *some: widths.append(some[0].shape[1]) or mixed(*some)
     )
 
     def painted(which: slice) -> torch.Tensor:
@@ -266,34 +266,6 @@ def test_it_learns_in_bfloat16(sketcher: Sketcher) -> None:
     with torch.autocast("cpu", torch.bfloat16):
         sketcher(*given, torch.tensor([[0.6, -0.8]])).float().mean().backward()
     assert sketcher.light.weight.grad is not None
-
-
-@torch.no_grad()
-def test_twice_the_size_is_nearly_bilinear_until_edges_are_learnt() -> None:
-    sharpen = Sharpening(5, 4)
-    for parameter in sharpen.sides[2].parameters():
-        torch.nn.init.zeros_(parameter)
-    rough = torch.rand(2, 3, 6, 8)
-    (fine,) = sharpen(torch.rand(2, 5, 12, 16), rough)
-    smooth = interpolate(rough, scale_factor=2, mode="bilinear")
-    assert (fine - smooth).abs().max() < 0.05
-
-
-@torch.no_grad()
-def test_pixels_are_of_the_side_that_is_seen() -> None:
-    """A network that asks the place above where what is seen is negative."""
-    sharpen = Sharpening(1, 1)
-    for parameter in sharpen.sides.parameters():
-        torch.nn.init.zeros_(parameter)
-    sharpen.sides[0].weight[0, 0, 1, 1] = -50
-    sharpen.sides[2].weight[1, 0, 1, 1] = 1
-    seen = torch.ones(1, 1, 8, 8)
-    seen[..., :4] = -1
-    rough = torch.arange(4.0).view(1, 1, 4, 1).expand(1, 1, 4, 4)
-    (fine,) = sharpen(seen, rough)
-    above = torch.tensor([0.0, 0, 0, 0, 1, 1, 2, 2])
-    torch.testing.assert_close(fine[0, 0, :, 0], above, atol=1e-3, rtol=0)
-    assert (fine[0, 0, 2:, 7] > above[2:] + 0.7).all()
 
 
 def test_points_turn_with_the_camera_and_stay_as_high() -> None:
