@@ -11,7 +11,8 @@ import makeyourvideo
 ROOT = Path(makeyourvideo.__file__).parent
 FOUNDATION = {"errors", "outputs", "media"}
 PIPELINE = {
-    "presets", "framing", "settings", "sources", "depth_job", "planning", "sketches", "denoising",
+    "presets", "framing", "settings", "sources", "depth_job", "planning", "sketches", "conditioning",
+    "sketching", "denoising",
     "pipeline_output", "model_folder", "pipeline", "manifest", "job", "kept_work", "making", "run",
     "replay", "cost", "memory", "timing",
 }  # fmt: skip

@@ -1,29 +1,18 @@
 """Plans -> latents -> frames: the networks of the pipeline, joined at the seam to the samplers."""
 
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
-from functools import cache
 from typing import Any
 
-import numpy as np
 import torch
-from diffusers import AutoencoderKL, DiffusionPipeline
 from einops import rearrange
-from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import interpolate, pixel_shuffle
-from transformers import CLIPTextModel, CLIPTokenizer
 
 from makeyourvideo.errors import InputError
-from makeyourvideo.framing import Framing
-from makeyourvideo.memory import LAVISH, Thrift
+from makeyourvideo.memory import Thrift
 from makeyourvideo.models.autoencoder import decode, encode, spatial_factor
-from makeyourvideo.models.camera import CameraEstimator, Cameras
 from makeyourvideo.models.dense import by_frames
-from makeyourvideo.models.following import Followed, Follower
 from makeyourvideo.models.refiner import Refiner
-from makeyourvideo.models.segments import REACH
-from makeyourvideo.models.sketcher import Sketcher
-from makeyourvideo.models.unet import SLICE_BYTES, VideoUNet
+from makeyourvideo.models.unet import SLICE_BYTES
 from makeyourvideo.planning import Plan
 from makeyourvideo.sampling import (
     Predict,
@@ -33,7 +22,6 @@ from makeyourvideo.sampling import (
     WindowDone,
     create_sampler,
     draw_key,
-    drawn_side,
     faded_noise,
     frames_noise,
     guided,
@@ -45,26 +33,12 @@ from makeyourvideo.sampling import (
     sketched,
     window_generator,
 )
-from makeyourvideo.sketches import Sketches, Views, as_pictures, sketched_together, with_detail
-from makeyourvideo.structure.depth import DepthClip, normalize
+from makeyourvideo.sketches import Sketches, as_pictures, with_detail
+from makeyourvideo.sketching import SketchingPipeline
+from makeyourvideo.structure.depth import DepthClip
 
 DECODED_TOGETHER = 8
 """Frames that are there as floating-point numbers at once when a whole video is decoded."""
-
-_SEEN_TOGETHER = 8
-"""Frames whose depth is there at once when cameras are told from a whole video."""
-
-_PIXELS_TOGETHER = 2**16
-"""Of frames that are sketched at once: what is computed on the way stays in the cache."""
-
-_SUN = (0.5, -0.3)
-"""Where the light comes from if the text does not say: how far from one side, which a seed decides, and from
-ahead; else from above.
-
-From behind the camera, because what it looks at would be in its own shade.
-"""
-_SAID = 0.3
-"""How long the mean of all directions that the light may come from is at least, where the text says one."""
 
 Around = Callable[[Predict, int], Predict]
 
@@ -73,18 +47,11 @@ def _bare(predict: Predict, _window: int) -> Predict:
     return predict
 
 
-class DenoisingPipeline(DiffusionPipeline):
+class DenoisingPipeline(SketchingPipeline):
     """The part of `MakeYourVideoPipeline` that computes; it is told by plans what to do."""
 
-    unet: VideoUNet
-    vae: AutoencoderKL
-    text_encoder: CLIPTextModel
-    tokenizer: CLIPTokenizer
     scheduler: Any
     refiner: Refiner | None
-    sketcher: Sketcher | None
-    camera: CameraEstimator | None
-    thrift: Thrift = LAVISH
 
     def save_memory(self, thrift: Thrift) -> None:
         """From now on hold less at once; to hand freed memory back is up to the process."""
@@ -212,76 +179,6 @@ class DenoisingPipeline(DiffusionPipeline):
             texts = [plan.negative_prompt for plan in plans] + texts
         return self.encode_prompt(texts).to(self.unet.device, self.unet.dtype)
 
-    def sketches(
-        self, plans: Sequence[Plan], depths: Sequence[DepthClip], generators: Sequence[torch.Generator]
-    ) -> Sketches | None:
-        """What `denoise` or `stream` begin with when they are given the same; None where that is noise alone.
-
-        Nothing is painted yet, and the generators stay as they are.
-        """
-        sketcher, camera, plan = self.sketcher, self.camera, plans[0]
-        if sketcher is None or camera is None or not plan.sketch_share:
-            return None
-        clones = {id(own): own.clone_state() for own in generators}  # one may serve several samples
-        keys = [draw_key(clones[id(own)]) for own in generators]
-        embeds = cache(lambda: self.encode_prompt([plan.prompt for plan in plans]))
-        views = cache(lambda: self._views(camera, plans, depths, self._sun(sketcher, embeds(), keys)))
-
-        @torch.no_grad()
-        def paint(frames: range, seen: range) -> Tensor:
-            depth = self._conditions(plans, depths, seen)
-            context = embeds().to(self.unet.device, self.unet.dtype)
-            own = views().at(slice(seen.start, seen.stop))
-            shown = slice(frames.start - seen.start, frames.stop - seen.start)
-            return self._sketch(sketcher, plan, depth, context, own, shown)
-
-        together = self.sketched_together(plan)
-        if self.unet.device.type == "meta":  # frames without contents are all alike
-            counts = together, together + 2 * REACH
-            few, most = (range(min(plan.num_frames, count)) for count in counts)
-            first = cache(lambda: paint(few, most))
-
-            def alike(frames: range, _: range) -> Tensor:
-                return first()[:, : len(frames)].clone()  # each is held
-
-            return Sketches(alike, plan.num_frames, together)
-        return Sketches(paint, plan.num_frames, together)
-
-    def sketched_together(self, plan: Plan) -> int:
-        """How many frames are sketched together."""
-        rows, columns = self._latent_size(plan.framing)
-        pixels = rows * columns * spatial_factor(self.vae) ** 2
-        return sketched_together(pixels, self.thrift.sketched_frames)
-
-    def _views(
-        self,
-        camera: CameraEstimator,
-        plans: Sequence[Plan],
-        depths: Sequence[DepthClip],
-        sun: Tensor,
-    ) -> Views:
-        """What cameras see of whole videos: a window's follow from those before."""
-        told, followed = [], []
-        for one in zip(plans, depths, strict=True):  # a sample has the same, whatever others are made with it
-            follower = Follower()
-            told.append(camera.cameras(follower.watch(self._seen(*one))))
-            followed.append(follower.followed(told[-1]))
-        cameras, objects = Cameras.joined(told), Followed(*map(torch.cat, zip(*followed, strict=True)))
-        return Views.under(sun.to(cameras.heading), cameras, objects)
-
-    @torch.no_grad()
-    def _sun(self, sketcher: Sketcher, embeds: Tensor, keys: Sequence[int]) -> Tensor:
-        """Which way the light comes from as the first camera has it, `(batch, 2)`: as said, or else drawn."""
-        said = sketcher.sun_in(embeds.to(sketcher.device, sketcher.dtype)).float()
-        said = said / said.norm(dim=1, keepdim=True).clamp(min=1)
-        drawn = said.new_tensor([[drawn_side(key) * _SUN[0], _SUN[1]] for key in keys])
-        return torch.where(said.norm(dim=1, keepdim=True) > _SAID, said, drawn)
-
-    def _conditions(self, plans: Sequence[Plan], depths: Sequence[DepthClip], frames: range) -> Tensor:
-        """Depth of some frames of a batch, as the network is shown it, in single precision: `b p*p f h w`."""
-        folded = [self.condition(*one, frames) for one in zip(plans, depths, strict=True)]
-        return torch.stack(folded).to(self.unet.device)
-
     def _predict(
         self,
         plans: Sequence[Plan],
@@ -315,26 +212,6 @@ class DenoisingPipeline(DiffusionPipeline):
             asked = sketched(asked, sketch, plan.sketch_share, self.scheduler.config)
         return asked
 
-    def _sketch(
-        self, sketcher: Sketcher, plan: Plan, depth: Tensor, embeds: Tensor, views: Views, shown: slice
-    ) -> Tensor:
-        """Bytes of the sketch of the frames of each sample that are `shown`: `(batch, shown, 3, y, x)`."""
-        num_frames = depth.shape[2]
-        flat, factor = self.unfolded(depth), spatial_factor(self.vae) / self.unet.config.depth_patch_size
-
-        if factor != 1:
-            flat = interpolate(flat, scale_factor=factor, mode="bilinear")
-        rows, columns = (side // 2 for side in flat.shape[2:])
-        floor = views.cameras.floor(rows, columns)
-        seen = (views.cameras.heading, floor, views.sun, *views.followed)
-        parts = (flat, embeds.repeat_interleave(num_frames, dim=0), *(part.flatten(0, 1) for part in seen))
-        size = min(self.thrift.decoded_frames, max(1, _PIXELS_TOGETHER // flat[0].numel()))
-        samples = zip(*(part.split(num_frames) for part in parts), strict=True)
-        painted = (
-            sketcher(*sample[:5], Followed(*sample[5:]), shown, size, plan.antialias) for sample in samples
-        )
-        return torch.stack([((one.float().clamp(-1, 1) + 1) * 127.5).round().byte() for one in painted])
-
     def _encoded(self, painted: Tensor, frames: int) -> Tensor:
         """Latents `(batch, channels, frames, height, width)` of sketches in a row, some at a time."""
 
@@ -358,15 +235,6 @@ class DenoisingPipeline(DiffusionPipeline):
         shape = (self.vae.config.latent_channels, *self._latent_size(plan.framing))
         common = 1.0 if plan.is_led else 1 - (1 - plan.sketch_share) ** 2
         return frames_noise(shape, keys, frames, common).to(self.unet.device)
-
-    @torch.no_grad()
-    def encode_prompt(self, prompts: Sequence[str]) -> Tensor:
-        """Text features `(batch, tokens, cross_attention_dim)`, padded to the model's length."""
-        limit = self.tokenizer.model_max_length
-        tokens = self.tokenizer(
-            list(prompts), padding="max_length", truncation=True, max_length=limit, return_tensors="pt"
-        )
-        return self.text_encoder(tokens.input_ids.to(self.text_encoder.device)).last_hidden_state
 
     @torch.no_grad()
     def decode_latents(
@@ -424,64 +292,3 @@ class DenoisingPipeline(DiffusionPipeline):
         depth = self.unfolded(self._conditions(plans, depths, frames)).to(flat.dtype)
         refined = by_frames(refiner, 1, flat, depth)  # one at a time, so that layers stay in the cache
         return rearrange(refined, "(b f) c h w -> b c f h w", f=len(frames))
-
-    def unfolded(self, depth: Tensor) -> Tensor:
-        """Depth as the network is shown it, `b p*p f h w`, to a picture a frame: `(b f) 1 rows columns`."""
-        return pixel_shuffle(rearrange(depth, "b c f h w -> (b f) c h w"), self.unet.config.depth_patch_size)
-
-    @property
-    def size_multiple(self) -> int:
-        """The network's height and width in pixels are multiples of this."""
-        return spatial_factor(self.vae) * self.unet.size_multiple
-
-    def is_tiled(self, framing: Framing) -> bool:
-        """Whether frames are decoded in tiles: where that is allowed, those larger than a tile."""
-        return self.thrift.tiled and max(self._latent_size(framing)) > self.vae.tile_latent_min_size
-
-    def _latent_size(self, framing: Framing) -> tuple[int, int]:
-        factor = spatial_factor(self.vae)
-        return framing.padded_height // factor, framing.padded_width // factor
-
-    def depth_grid(self, framing: Framing) -> tuple[int, int]:
-        """Rows and columns of the depth that the network is shown."""
-        rows, columns = self._latent_size(framing)
-        patch = self.unet.config.depth_patch_size
-        return rows * patch, columns * patch
-
-    def condition(self, plan: Plan, depth: DepthClip, frames: range) -> Tensor:
-        """Depth as channels of the latents: `(depth_patch_size², len(frames), height, width)`.
-
-        Some of the frames get exactly what they would get among all of them.
-        """
-        patch = self.unet.config.depth_patch_size
-        values = plan.normalized(self._placed(plan, depth, frames))
-        folded = torch.nn.functional.pixel_unshuffle(torch.from_numpy(values)[:, None], patch)
-        strength = torch.tensor(plan.depth_strength)
-        if plan.depth_mask is not None:
-            part = plan.depth_mask[frames.start : frames.stop]
-            grid = self.depth_grid(plan.framing)
-            mask = torch.from_numpy(plan.framing.place_mask(np.ascontiguousarray(part), grid))
-            strength = strength * torch.nn.functional.pixel_unshuffle(mask[:, None], patch)
-        return (folded * strength).transpose(0, 1)
-
-    def _placed(self, plan: Plan, depth: DepthClip, frames: range) -> NDArray[np.float32]:
-        """Inverse depth of some frames as it is, on the grid that the network is shown: `(frames, y, x)`."""
-        inverse = depth.inverse_at([plan.frame_indices[frame] for frame in frames])
-        return plan.framing.place(inverse, self.depth_grid(plan.framing), depth.units)
-
-    def _seen(self, plan: Plan, depth: DepthClip) -> Iterator[Tensor]:
-        """Depth of a whole video in parts `1 f y x`, as cameras are told from it.
-
-        From infinity, as far as anybody knows where that is, at -1 to the nearest point of all at 1.
-        """
-        frames = range(plan.num_frames)
-        parts = [frames[start : start + _SEEN_TOGETHER] for start in frames[::_SEEN_TOGETHER]]
-        ranges = [plan.depth_range] if plan.depth_range else []
-        for part in () if ranges else parts:
-            placed = self._placed(plan, depth, part)
-            ranges.append((float(placed.min()), float(placed.max())))
-        low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
-        ends = 0.0 if depth.units == "metric" else low, high
-        for part in parts:
-            values = normalize(self._placed(plan, depth, part), *(np.full(len(part), end) for end in ends))
-            yield torch.from_numpy(values.clip(-1, 1))[None].to(self.unet.device)

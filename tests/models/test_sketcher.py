@@ -12,7 +12,6 @@ import torch
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from makeyourvideo import DepthVideo, MakeYourVideoPipeline
-from makeyourvideo.denoising import _SAID
 from makeyourvideo.errors import InputError
 from makeyourvideo.memory import LADDER, Thrift
 from makeyourvideo.models.following import Followed
@@ -26,6 +25,7 @@ from makeyourvideo.pipeline_output import to_uint8
 from makeyourvideo.sampling import WindowDone, draw_key
 from makeyourvideo.settings import Options
 from makeyourvideo.sketches import Sketches, sketched_together, with_detail
+from makeyourvideo.sketching import _SAID
 from makeyourvideo.structure.depth import Normalization, Units
 from makeyourvideo.structure.depth_file import DepthFile
 from makeyourvideo.training.tokenizer import context_of
@@ -695,7 +695,7 @@ def test_groups_are_parts_of_one_clip(
     plan = pipe.plan("a ball", depth, "", Options(sketch_share=1.0))
     painted = []
     for together in (8, 3, 1):
-        monkeypatch.setattr("makeyourvideo.denoising.sketched_together", lambda *_, **__: together)  # noqa: B023
+        monkeypatch.setattr("makeyourvideo.sketching.sketched_together", lambda *_, **__: together)  # noqa: B023
         sketches = pipe.sketches([plan], [depth], [torch.Generator().manual_seed(0)])
         assert sketches is not None
         painted.append(sketches.of(range(4)).float())
