@@ -7,10 +7,12 @@ import torch
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from makeyourvideo.errors import InputError
+from makeyourvideo.models.judge import Judge
 from makeyourvideo.models.refiner import Refiner
 from makeyourvideo.models.unet import VideoUNet
 from makeyourvideo.training.config import read_config
 from makeyourvideo.training.diffusion import ImageStage, VideoStage
+from makeyourvideo.training.judges import JudgesStage
 from makeyourvideo.training.refiner import RefinerStage
 from makeyourvideo.training.run import run_stage
 
@@ -65,8 +67,18 @@ def test_the_record_says_what_a_run_started_from(trained, write_config, tmp_path
     assert record["stages"]["autoencoder"]["start"] == begun
 
 
-def test_experts_have_no_start(trained, write_config, tmp_path):
+def test_judges_go_on_from_others(trained, write_config):
+    config = read_config(write_config("judges", objects={"widths": [32, 64, 96, 16]}), "judges")
+    stage = JudgesStage(config, trained / "data", trained / "judges" / "model")
+    for part, judge in stage.judges.items():
+        before = Judge.from_pretrained(trained / "judges" / "model" / "judges" / part).state_dict()
+        taken = {name for name, tensor in judge.state_dict().items() if torch.equal(tensor, before[name])}
+        assert "halvings.0.weight" in taken
+        assert (part == "scenes") == (taken == before.keys())  # the last width fits in whole pictures alone
+    with pytest.raises(InputError, match="judges"):
+        JudgesStage(config, trained / "data", trained / "autoencoder" / "model")
+
+
+def test_the_depth_estimator_has_no_start(trained, write_config, tmp_path):
     with pytest.raises(InputError, match="--start"):
-        list(
-            run_stage("judges", write_config("judges"), tmp_path, trained / "data", start=trained / "judges")
-        )
+        list(run_stage("depth", write_config("depth"), tmp_path, trained / "data", start=trained / "depth"))

@@ -8,10 +8,12 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 from torch.nn.functional import affine_grid, cross_entropy, grid_sample
 
+from makeyourvideo.errors import unreadable_unless
 from makeyourvideo.models.judge import Judge, object_crop
 from makeyourvideo.training.config import JudgesConfig
 from makeyourvideo.training.data import draw_clips, open_data, step_generator, to_signed
 from makeyourvideo.training.record import write_record
+from makeyourvideo.training.start import take_fitting
 from makeyourvideo.world.finishes import FINISHES
 from makeyourvideo.world.floors import FLOORS
 from makeyourvideo.world.scene import Scene
@@ -34,14 +36,19 @@ _SIZES = (0.85, 1.25)
 class JudgesStage:
     """Modules and loss of the stage: one judge of single objects, one of whole pictures."""
 
-    def __init__(self, config: JudgesConfig, data: Path) -> None:
+    def __init__(self, config: JudgesConfig, data: Path, start: Path | None = None) -> None:
         torch.manual_seed(config.seed)
-        self.config = config
+        self.config, self.start = config, start
         self.data = open_data(config, data)
         self.judges = {
             "objects": Judge(QUESTIONS["objects"], in_channels=4, **config.objects).train(),
             "scenes": Judge(QUESTIONS["scenes"], **config.scenes).train(),
         }
+        if start:
+            for part, judge in self.judges.items():
+                with unreadable_unless(start, "judges"):
+                    before = Judge.from_pretrained(start / "judges" / part, dtype=torch.float32)
+                take_fitting(judge, before.state_dict())
         self.modules = nn.ModuleDict(self.judges)
 
     def loss(self, step: int) -> Tensor:
@@ -78,7 +85,7 @@ class JudgesStage:
         """Write `judges/objects/` and `judges/scenes/`."""
         for part, judge in self.judges.items():
             judge.save_pretrained(model / "judges" / part)
-        write_record(model, None, self.config)
+        write_record(model, None, self.config, self.start)
 
 
 def scene_answers(scene: Scene) -> dict[str, int]:

@@ -66,7 +66,7 @@ _KINDS = {
     "shading": _Kind(ShadingStage, needs=("vae", "sketcher")),
     "sun": _Kind(SunStage, needs=("vae", "sketcher")),
     "depth": _Kind(DepthStage, needs=(), starts=False),
-    "judges": _Kind(JudgesStage, needs=(), starts=False),
+    "judges": _Kind(JudgesStage, needs=()),
 }
 
 

@@ -26,11 +26,14 @@ def take_over(network: nn.Module, model: Path, part: str, only: frozenset[str] |
         InputError: the part cannot be loaded.
     """
     found = load_network(model, part, torch.float32).state_dict()
+    take_fitting(network, {name: found[name] for name in found.keys() & (found if only is None else only)})
+
+
+def take_fitting(network: nn.Module, found: Mapping[str, Tensor]) -> None:
+    """Copy those of the tensors that `network` has under the same name and of the same shape."""
     own = network.state_dict()
     fitting = {
-        name: tensor
-        for name, tensor in found.items()
-        if name in own and own[name].shape == tensor.shape and (only is None or name in only)
+        name: tensor for name, tensor in found.items() if name in own and own[name].shape == tensor.shape
     }
     network.load_state_dict(fitting, strict=False)
 
