@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+import torch
 
 from makeyourvideo.errors import InputError
 from makeyourvideo.evaluation.experts import Experts
@@ -28,6 +29,25 @@ def test_surroundings_and_colours_are_seen_right(values, question):
 
 def test_finishes_are_mostly_seen_right(values):
     assert np.mean(values["finish"]) > 0.85
+
+
+def test_an_object_is_looked_at_from_three_distances(monkeypatch):
+    """By a judge that says what fills most of what it is shown."""
+    experts, shown = Experts.load(), []
+    answers = experts.objects.config.questions["finish"]
+
+    def judged(crops):
+        shown.append((crops[:, 3] > 0).float().mean(dim=(1, 2)))
+        return {"finish": torch.nn.functional.one_hot(torch.full((len(crops),), 2), len(answers)).float()}
+
+    monkeypatch.setattr(experts.objects, "forward", judged)
+    frames, masks = np.zeros((2, 64, 64, 3), np.uint8), np.zeros((2, 64, 64), bool)
+    masks[0, 10:50, 20:60], masks[1, 20:40, 20:40] = True, True
+    assert experts.finish(frames, masks) == answers[2]
+    far, own, near = shown[0].view(3, 2)[[2, 1, 0]]
+    assert (far < own).all()
+    assert (own < near).all()
+    torch.testing.assert_close(near / far, torch.full((2,), (1.15 / 0.88) ** 2), rtol=0.1, atol=0)
 
 
 def test_the_depth_seen_is_this_scenes_and_not_anothers(values):

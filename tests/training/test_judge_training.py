@@ -3,7 +3,7 @@ import torch
 
 from makeyourvideo.models.judge import CROP
 from makeyourvideo.training.config import read_config
-from makeyourvideo.training.judges import _IGNORED, JudgesStage, turned
+from makeyourvideo.training.judges import _IGNORED, JudgesStage, _looked_at
 
 
 def test_objects_are_turned_moved_and_resized_a_little():
@@ -11,7 +11,7 @@ def test_objects_are_turned_moved_and_resized_a_little():
     inside = ((rows.abs() < 0.6) & (columns.abs() < 0.2)).float()
     crops = torch.stack([inside, -rows * inside, columns * inside, inside * 2 - 1]).repeat(50, 1, 1, 1)
     crops[:, :3] -= 1 - inside
-    found = turned(crops, np.random.default_rng(0))
+    found = _looked_at(crops, np.random.default_rng(0))
     masks = found[:, 3] > 0
     areas = masks.sum(dim=(1, 2)) / inside.sum()
     assert areas.min() > 0.6

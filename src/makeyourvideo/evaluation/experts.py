@@ -11,11 +11,13 @@ from torch import Tensor
 
 from makeyourvideo.errors import unreadable_unless
 from makeyourvideo.models.depth_estimator import DepthEstimator
-from makeyourvideo.models.judge import Judge, object_crop
+from makeyourvideo.models.judge import Judge, object_crop, turned
 
 Frames = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 BUNDLED_EXPERTS = Path(__file__).parent.parent / "bundled" / "experts"
+_SIZES = (0.88, 1.0, 1.15)
+"""How much of an object's surroundings is looked at, of what `object_crop` shows: within what was learnt."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +51,16 @@ class Experts:
 
     @torch.no_grad()
     def finish(self, frames: Frames, masks: NDArray[np.bool_]) -> str:
-        """Say what the object under `masks` `(f, h, w)` is covered with, by the mean over its frames."""
+        """Say what the object under `masks` `(f, h, w)` is covered with.
+
+        By the mean over its frames, each looked at from three distances.
+        """
         shown = [index for index, mask in enumerate(masks) if mask.any()]
         pictures = _signed(frames)
         crops = torch.stack([object_crop(pictures[index], torch.from_numpy(masks[index])) for index in shown])
-        return _answers(self.objects, crops)["finish"]
+        crops, sizes = crops.repeat(len(_SIZES), 1, 1, 1), torch.tensor(_SIZES).repeat_interleave(len(crops))
+        straight = torch.zeros(len(crops), 2)
+        return _answers(self.objects, turned(crops, straight[:, 0], sizes, straight))["finish"]
 
     @torch.no_grad()
     def scene(self, frames: Frames) -> dict[str, str]:

@@ -6,7 +6,7 @@ import torch
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, pad, silu
+from torch.nn.functional import affine_grid, grid_sample, interpolate, pad, silu
 
 
 class _Branch(nn.Module):
@@ -80,3 +80,18 @@ def object_crop(picture: Tensor, mask: Tensor) -> Tensor:
     joined = pad(joined[None], (2, side, 2, side), mode="constant", value=-1.0)
     square = joined[..., top : top + side, left : left + side]
     return interpolate(square, size=(CROP, CROP), mode="bilinear", antialias=side > CROP)[0]
+
+
+def turned(crops: Tensor, angle: Tensor, size: Tensor, shift: Tensor) -> Tensor:
+    """Look at crops `b c h w` in [-1, 1] turned, from nearer or farther, and from a little aside.
+
+    Args:
+        crops: from `object_crop`; what comes in at their edges is -1, as there.
+        angle: in radians, `(b,)`.
+        size: how many times as much is shown each way, `(b,)`.
+        shift: to the right and down, in halves of a side, `(b, 2)`.
+    """
+    cosine, sine = size * angle.cos(), size * angle.sin()
+    moves = torch.stack([cosine, -sine, shift[:, 0], sine, cosine, shift[:, 1]], dim=1).view(-1, 2, 3)
+    grid = affine_grid(moves.to(crops), list(crops.shape), align_corners=False)
+    return grid_sample(crops + 1, grid, align_corners=False) - 1

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
-from torch.nn.functional import affine_grid, cross_entropy, grid_sample
+from torch.nn.functional import cross_entropy
 
 from makeyourvideo.errors import unreadable_unless
-from makeyourvideo.models.judge import Judge, object_crop
+from makeyourvideo.models.judge import Judge, object_crop, turned
 from makeyourvideo.training.config import JudgesConfig
 from makeyourvideo.training.data import draw_clips, open_data, step_generator, to_signed
 from makeyourvideo.training.record import write_record
@@ -73,7 +73,7 @@ class JudgesStage:
                 if (surfaces == number).float().mean() > _SMALLEST:
                     crops.append(object_crop(picture, surfaces == number))
                     answers["finish"].append(FINISHES.index(thing.finish))
-        asked = {"objects": turned(torch.stack(crops), rng), "scenes": torch.stack(whole)}
+        asked = {"objects": _looked_at(torch.stack(crops), rng), "scenes": torch.stack(whole)}
         losses = [
             _wrong(logits.float(), torch.tensor(answers[question]))
             for part, pictures in asked.items()
@@ -104,18 +104,12 @@ def _wrong(logits: Tensor, answers: Tensor) -> Tensor:
     return cross_entropy(logits, answers, ignore_index=_IGNORED, reduction="sum") / known
 
 
-def turned(crops: Tensor, rng: np.random.Generator) -> Tensor:
-    """Turn crops `b c h w` in [-1, 1] by up to 20 degrees, move them a little, and change their size.
-
-    What comes in at the edges is -1, as in `object_crop`.
-    """
+def _looked_at(crops: Tensor, rng: np.random.Generator) -> Tensor:
+    """Turn crops `b c h w` by up to 20 degrees, move them a little, and change their size."""
     count = len(crops)
     angle, size = rng.uniform(-_TURN, _TURN, count), rng.uniform(*_SIZES, count)
-    cosine, sine = size * np.cos(angle), size * np.sin(angle)
-    across, down = rng.uniform(-_SHIFT, _SHIFT, (2, count))
-    moves = np.stack([cosine, -sine, across, sine, cosine, down], axis=1).reshape(count, 2, 3)
-    grid = affine_grid(torch.from_numpy(moves).to(crops), list(crops.shape), align_corners=False)
-    return grid_sample(crops + 1, grid, align_corners=False) - 1
+    shift = rng.uniform(-_SHIFT, _SHIFT, (count, 2))
+    return turned(crops, *map(torch.from_numpy, (angle, size, shift)))
 
 
 def _softened(frame: np.ndarray, rng: np.random.Generator) -> np.ndarray:
