@@ -174,7 +174,7 @@ def _frame_by_frame(model: System) -> System:
 def generated(
     pipe: MakeYourVideoPipeline, *, temporal: bool = True, text: bool = True, **asked: Any
 ) -> System:
-    """A clip from prompt and depth; every system starts from the same noise, independent for each frame.
+    """A clip from prompt and depth; every system starts from the noise of the same seed.
 
     Args:
         pipe: the model.
