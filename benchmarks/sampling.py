@@ -102,7 +102,11 @@ def make(given: argparse.Namespace, asked: Mapping[str, Asked]) -> Rows:
     folder, journal = given.output, given.output / "seconds.jsonl"
     folder.mkdir(parents=True, exist_ok=True)
     presets = {name: str(preset) for name, preset in PRESETS.items()}
-    about = {"models": {MODEL: fingerprint(home)}, "samplers": {"baseline": given.baseline_steps} | presets}
+    about = {
+        "models": {MODEL: fingerprint(home)},
+        "samplers": {"baseline": given.baseline_steps} | presets,
+        "experts": experts.fingerprints,
+    }
     check_same_suite(about, folder / "suite.json")
     with journal.open("a") as lines:
         part = Part(

@@ -5,11 +5,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from makeyourvideo.errors import InputError
 from makeyourvideo.evaluation.measures import MEASURES, measure
 from makeyourvideo.evaluation.report import Suite, read_tables, report
 from makeyourvideo.evaluation.suite import read_scores, suite_parts, suite_scene
+from makeyourvideo.models.judge import Judge
 from makeyourvideo.world.captions import caption
 from makeyourvideo.world.geometry import HELD_OUT_FAMILIES
 from makeyourvideo.world.render import FLOOR, render
@@ -60,6 +62,21 @@ def test_scores_of_another_model_are_never_mixed_in(suite, experts, tmp_path, mo
     (other / "more.txt").write_text("another model")
     with pytest.raises(InputError, match="report: expected scores of the same models"):
         finish(replace(suite, model=other), tmp_path / "report", experts)
+
+
+@pytest.mark.filterwarnings("ignore:the text is longer")
+def test_scores_by_other_experts_are_never_mixed_in(suite, experts, tmp_path):
+    finish(suite, tmp_path / "report", experts)
+    torch.manual_seed(1)
+    others = replace(experts, scenes=Judge(experts.scenes.config.questions).eval())
+    with pytest.raises(InputError, match="report: expected scores of the same models, samplers and experts"):
+        finish(suite, tmp_path / "report", others)
+    kept = tmp_path / "report" / "suite.json"
+    before = json.loads(kept.read_text())
+    del before["experts"]  # nobody knows whose they are
+    kept.write_text(json.dumps(before))
+    with pytest.raises(InputError, match="report"):
+        finish(suite, tmp_path / "report", experts)
 
 
 @pytest.mark.filterwarnings("ignore:the text is longer")

@@ -44,8 +44,9 @@ def test_a_ratio_is_taken_over_the_same_scenes():
     assert near["high"] - near["low"] < 0.03
     alone = ratio_with_interval([[1.0], *[[]] * 20], [[0.5], *[[]] * 20])
     assert alone == {"mean": 2, "low": 2, "high": 2}
-    with pytest.raises(ZeroDivisionError):
-        ratio_with_interval([[1.0]], [[0.0]])
+    for below in ([[0.0]], [[1.0], [0.0], [0.0]]):  # of the second, scenes may be drawn that are all 0
+        with pytest.raises(ZeroDivisionError):
+            ratio_with_interval([[1.0]] * len(below), below)
 
 
 def test_what_is_compared_is_told_as_multiples_of_the_other(tmp_path):
@@ -61,19 +62,19 @@ def test_what_is_compared_is_told_as_multiples_of_the_other(tmp_path):
             depth_error=[2],
             other_depth_error=[6],
         ),
-        score(1, "model", warping_error=[2], color=[0, 1], depth_error=[1], other_depth_error=[3]),
+        score(1, "model", warping_error=[2], color=[1, 1], depth_error=[1], other_depth_error=[3]),
         score(
             0, "off", warping_error=[4], color=[1], sky=[0], psnr=[10], depth_error=[1], other_depth_error=[1]
         ),
-        score(1, "off", warping_error=[8], color=[0, 0], depth_error=[1], other_depth_error=[1]),
+        score(1, "off", warping_error=[8], color=[1, 0], depth_error=[1], other_depth_error=[1]),
         score(2, "off", warping_error=[800]),  # not of this part
     ]
     tables = of(part, scores, tmp_path)
     assert list(tables) == ["scenes", "scenes: ratios"]
     ratios = tables["scenes: ratios"]["model / off"]
     assert {name: value["mean"] for name, value in ratios.items()} == pytest.approx(
-        {"warping error": 0.25, "color": 2, "depth error": 1.5, "other depth error": 4.5}
-    )  # neither decibels nor what none has right
+        {"warping error": 0.25, "color": 1.5, "depth error": 1.5, "other depth error": 4.5}
+    )  # neither decibels nor what may be none
     assert ratios["warping error"]["low"] == ratios["warping error"]["high"] == 0.25
     assert tables["scenes"]["model"][DEPTH_RATIO]["mean"] == 3
     assert tables["scenes"]["off"][DEPTH_RATIO]["mean"] == 1

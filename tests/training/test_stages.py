@@ -1,5 +1,6 @@
 import hashlib
 import json
+import re
 import sys
 import warnings
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 from diffusers import AutoencoderKL
 from safetensors.torch import load_file
 
@@ -120,6 +122,69 @@ def test_a_refiner_is_shown_sketches_in_their_share(trained, write_config, tmp_p
     config, sketchless = write_config("refiner", sketched=1), trained / "decoder" / "model"
     with pytest.raises(InputError, match="a model with a sketcher"):
         list(run_stage("refiner", config, tmp_path, trained / "data", sketchless))
+
+
+@pytest.mark.parametrize("kind", ["epsilon", "v_prediction"])
+def test_the_network_learns_what_its_scheduler_says(trained, write_config, monkeypatch, kind):
+    """An answer without error costs nothing, and the latents can be told from it."""
+    scheduler = {"beta_schedule": "scaled_linear", "beta_end": 0.02, "prediction_type": kind}
+    config = read_config(write_config("image", scheduler=scheduler), "image")
+    stage = ImageStage(config, trained / "data", trained / "autoencoder" / "model")
+    latents, noise = torch.randn(2, 2, 4, 1, 8, 8)
+    timesteps = torch.tensor([20, 600])
+    answer = noise if kind == "epsilon" else stage.scheduler.get_velocity(latents, noise, timesteps)
+    noised = stage.scheduler.add_noise(latents, noise, timesteps)
+    torch.testing.assert_close(stage._clean(noised, answer, timesteps), latents, atol=1e-4, rtol=1e-4)
+    monkeypatch.setattr(
+        stage, "_batch", lambda _: (latents, latents[:, :1], torch.ones(2, 3).long(), 1 + 0 * noise)
+    )
+    monkeypatch.setattr(torch, "randn_like", lambda _: noise)
+    monkeypatch.setattr(torch, "randint", lambda *_: timesteps)
+    monkeypatch.setattr(stage.unet, "forward", lambda *_: type("Answer", (), {"sample": answer}))
+    assert stage.loss(0) == 0
+    monkeypatch.setattr(stage.unet, "forward", lambda *_: type("Answer", (), {"sample": answer + 1}))
+    clean = stage._clean(noised, answer + 1, timesteps) - latents  # the same error, of the latents
+    snr = stage.snr[timesteps]
+    counted = clean.square().flatten(1).mean(dim=1) * snr.clamp(1, 5)
+    assert stage.loss(0).item() == pytest.approx(counted.mean().item(), rel=1e-3)
+
+
+def test_what_a_scheduler_may_predict_is_said(trained, write_config):
+    config = read_config(write_config("image", scheduler={"prediction_type": "sample"}), "image")
+    with pytest.raises(InputError, match="epsilon or v_prediction"):
+        ImageStage(config, trained / "data", trained / "autoencoder" / "model")
+
+
+def test_depth_is_as_large_as_the_network_is_shown_it(trained, write_config):
+    """One number a latent for networks that are converted, their folded patches for ours."""
+    unet = yaml.safe_load(write_config("image").read_text())["unet"]
+    plain = write_config("image", unet={**unet, "in_channels": 5, "depth_patch_size": 1})
+    model, drawn = trained / "autoencoder" / "model", [("stills", 1, slice(0, 1))]
+    found = [
+        ImageStage(read_config(config, "image"), trained / "data", model)._gather(
+            np.random.default_rng(0), drawn
+        )
+        for config in (write_config("image"), plain)
+    ]
+    (_, folded, _, weights), (latents, depth, _, same) = found
+    assert folded.shape == (1, 64, 1, 4, 4)
+    assert depth.shape == (1, 1, 1, *latents.shape[-2:]) == (1, 1, 1, 4, 4)
+    torch.testing.assert_close(depth, folded.mean(dim=1, keepdim=True))
+    assert torch.equal(weights, same)
+
+
+@pytest.mark.parametrize(
+    ("stage", "folder", "missing"),
+    [
+        ("image", "judges", "vae (`train autoencoder`"),
+        ("video", "autoencoder", "text_encoder (`train image`"),
+    ],
+)
+def test_a_model_that_lacks_a_part_is_refused_by_its_name(
+    trained, write_config, tmp_path, stage, folder, missing
+):
+    with pytest.raises(InputError, match=re.escape(missing)):
+        list(run_stage(stage, write_config(stage), tmp_path, trained / "data", trained / folder / "model"))
 
 
 def test_a_stage_gone_on_with_keeps_the_refiner(trained, write_config, tmp_path):
@@ -372,8 +437,11 @@ def test_high_noise_counts_in_the_loss(write_config):
     stage = DiffusionStage.__new__(DiffusionStage)
     stage.config = read_config(write_config("image"), "image")
     stage.snr = torch.tensor([100.0, 5.0, 1.0, 1e-4])
-    weights = stage._weight(torch.arange(4))
-    torch.testing.assert_close(weights, torch.tensor([5 / 101, 5 / 6, 1 / 2, 1 / 1.0001]))
+    for stage.predicts_noise, expected in (
+        (False, [5 / 101, 5 / 6, 1 / 2, 1 / 1.0001]),
+        (True, [5 / 100, 5 / 5, 1, 1e4]),
+    ):
+        torch.testing.assert_close(stage._weight(torch.arange(4)), torch.tensor(expected))
 
 
 def test_the_depth_loss_is_blind_to_scale_and_shift():

@@ -1,5 +1,6 @@
 """The trained eyes of the suite: judges of what is shown, the depth estimator, and features of clips."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 import torch
 from efficientnet_lite_pytorch import EfficientNet
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from makeyourvideo.errors import unreadable_unless
 from makeyourvideo.models.depth_estimator import DepthEstimator
@@ -28,6 +29,11 @@ class Experts:
     scenes: Judge
     depth: DepthEstimator
     features: EfficientNet
+
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """SHA-256 of the weights of each."""
+        return {name: _fingerprint(network) for name, network in vars(self).items()}
 
     @classmethod
     def load(cls, folder: Path = BUNDLED_EXPERTS) -> "Experts":
@@ -80,6 +86,13 @@ class Experts:
         )
         pooled = maps.mean(dim=(2, 3))
         return torch.cat([pooled.mean(dim=0), pooled.diff(dim=0).abs().mean(dim=0)]).numpy()
+
+
+def _fingerprint(network: nn.Module) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in network.state_dict().items():
+        digest.update(name.encode() + tensor.numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _signed(frames: Frames) -> Tensor:

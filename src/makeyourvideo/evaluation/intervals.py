@@ -23,11 +23,12 @@ def ratio_with_interval(above: Sequence[list[float]], below: Sequence[list[float
     """Ratio of two means, with its bootstrap interval over scenes: group k of both is of the same scene.
 
     Raises:
-        ZeroDivisionError: the mean of `below` is 0.
+        ZeroDivisionError: the mean of `below` is 0, or of some scenes drawn: the ratio has no upper end.
     """
     (mean, drawn), (base, drawn_base) = _means(above), _means(below)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return {"mean": mean / base, **_ends(drawn / drawn_base)}
+    if (drawn_base == 0).any():
+        raise ZeroDivisionError
+    return {"mean": mean / base, **_ends(drawn / drawn_base)}
 
 
 def distance_with_interval(features: Features, reference: Features) -> Interval:
@@ -56,5 +57,5 @@ def _means(groups: Sequence[list[float]]) -> tuple[float, NDArray[np.float64]]:
 
 
 def _ends(drawn: NDArray[np.float64]) -> Interval:
-    low, high = np.quantile(drawn[np.isfinite(drawn)], [0.025, 0.975])
+    low, high = np.quantile(drawn[~np.isnan(drawn)], [0.025, 0.975])
     return {"low": float(low), "high": float(high)}

@@ -62,8 +62,8 @@ def report(suite: Suite, folder: Path, experts: Experts | None = None) -> Iterat
     treat_freed_memory(hands_back=False)
     home = suite.model or BUNDLED_MODEL
     pipe, ablations = load_quietly(home), {name: load_quietly(path) for name, path in suite.ablations.items()}
-    parts = suite_parts(pipe, ablations, suite.scenes, suite.ablation_scenes, suite.long_scenes)
     experts = experts or Experts.load()
+    parts = suite_parts(pipe, ablations, suite.scenes, suite.ablation_scenes, suite.long_scenes)
     world = read_world(home / TRAINING_RECORD)
     strips = folder / "strips"
     strips.mkdir(parents=True, exist_ok=True)
@@ -71,18 +71,12 @@ def report(suite: Suite, folder: Path, experts: Experts | None = None) -> Iterat
         "suite": "world",
         "models": {name: fingerprint(path) for name, path in {MODEL: home, **suite.ablations}.items()},
         "samplers": {name: _sampler(one) for name, one in {MODEL: pipe, **ablations}.items()},
+        "experts": experts.fingerprints,
         "version": version("makeyourvideo"),
     }
     check_same_suite(about, folder / "suite.json")
-    wanted = {
-        (index, name, part.num_frames, start)
-        for part in parts
-        for name in part.systems
-        for index in range(part.scenes)
-        for start in part.windows.values()
-    }
-    stored = read_scores(folder / "scores.jsonl")
-    done = len(wanted & {(score.scene, score.system, score.num_frames, score.start) for score in stored})
+    wanted = {key for part in parts for key in part.keys}
+    done = len(wanted & {score.key for score in read_scores(folder / "scores.jsonl")})
     yield done, len(wanted)
     for score, made, true in run_suite(parts, experts, world, folder):
         write_image(strips / f"{score.name}.png", strip(true, made), force=True)
@@ -120,12 +114,12 @@ def _sampler(pipe: MakeYourVideoPipeline) -> dict[str, Any]:
 
 
 def check_same_suite(about: dict[str, Any], path: Path) -> None:
-    """Keep what the scores of a folder are of; scores of other models never mix with them."""
-    kept = {part: about[part] for part in ("models", "samplers")}
+    """Keep what the scores of a folder are of; scores of other models, or by others, never mix with them."""
+    kept = {part: about[part] for part in ("models", "samplers", "experts")}
     stored = json.loads(path.read_text()) if path.exists() else kept
     merged = {part: stored.get(part, {}) | kept[part] for part in kept}
-    if merged != {part: kept[part] | stored.get(part, {}) for part in kept}:
-        raise InputError(path.parent, "scores of the same models and samplers", "those of others")
+    if stored.keys() != kept.keys() or merged != {part: kept[part] | stored[part] for part in kept}:
+        raise InputError(path.parent, "scores of the same models, samplers and experts", "those of others")
     with written_whole(path, force=True) as partial:
         partial.write_text(json.dumps(merged, indent=1) + "\n")
 

@@ -3,6 +3,8 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,7 @@ _AUTOENCODER, _OFF = "through the autoencoder", "temporal layers off"
 Frames = NDArray[np.uint8]
 System = Callable[[Clip, str, int], Frames]
 Pipelines = Mapping[str, MakeYourVideoPipeline]
+Key = tuple[int, str, int, int]  # scene, system, frames of its clip, the first that is measured
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,16 @@ class Part:
         if self.num_frames == WINDOW:
             return {"": 0}
         return {f"first {WINDOW}": 0, f"last {WINDOW}": self.num_frames - WINDOW}
+
+    @property
+    def keys(self) -> list[Key]:
+        """Of all scores that it takes, scene by scene."""
+        return [
+            (scene, system, self.num_frames, start)
+            for scene in range(self.scenes)
+            for system in self.systems
+            for start in self.windows.values()
+        ]
 
     @property
     def columns(self) -> dict[str, tuple[str, int]]:
@@ -87,6 +100,11 @@ class Score:
     start: int
     prompt: str
     values: dict[str, list[float]]
+
+    @property
+    def key(self) -> Key:
+        """What it is of."""
+        return self.scene, self.system, self.num_frames, self.start
 
     @property
     def name(self) -> str:
@@ -233,30 +251,18 @@ def run_suite(
     """
     (folder / "features").mkdir(parents=True, exist_ok=True)
     journal = folder / "scores.jsonl"
-    done = {(score.scene, score.system, score.num_frames, score.start) for score in read_scores(journal)}
+    done = {score.key for score in read_scores(journal)}
     with journal.open("a") as lines:
         lines.truncate(_whole_lines(journal))
         for part in parts:
-            for index in range(part.scenes):
-                missing = {
-                    name: starts
-                    for name in part.systems
-                    if (
-                        starts := [
-                            start
-                            for start in part.windows.values()
-                            if (index, name, part.num_frames, start) not in done
-                        ]
-                    )
-                }
-                if not missing:
-                    continue
+            missing = [key for key in part.keys if key not in done]
+            for index, keys in groupby(missing, key=itemgetter(0)):
                 clip = render(suite_scene(index, world, part.num_frames))
                 other = render(suite_scene(index + 1, world)).depth
                 prompt = caption(clip.scene, full=True)
-                for name, starts in missing.items():
+                for name, windows in groupby(keys, key=itemgetter(1)):
                     made = part.systems[name](clip, prompt, index)
-                    for start in starts:
+                    for *_, start in windows:
                         window = slice(start, start + WINDOW)
                         values = measure(made[window], clip.at(window), other, experts)
                         score = Score(index, name, part.num_frames, start, prompt, values)
@@ -265,7 +271,7 @@ def run_suite(
                         )
                         lines.write(json.dumps(asdict(score)) + "\n")
                         lines.flush()
-                        done.add((index, name, part.num_frames, start))
+                        done.add(score.key)
                         yield score, made[window], clip.frames[window]
 
 

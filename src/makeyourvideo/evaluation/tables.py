@@ -1,7 +1,7 @@
 """The tables of a suite: what its scores come to, and what one column is beside another."""
 
 from collections.abc import Mapping, Sequence
-from itertools import chain
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from makeyourvideo.evaluation.intervals import (
 from makeyourvideo.evaluation.measures import MEASURES
 from makeyourvideo.evaluation.suite import GROUND_TRUTH, MODEL, Part, Score, shape_is_held_out
 
-Column = dict[str, Interval]  # measure -> mean, low, high
+Column = dict[str, Interval]  # by measure
 Table = dict[str, Column]  # by column
 Columns = Mapping[str, list[Score]]
 
@@ -32,14 +32,10 @@ _DECIBELS = "psnr"  # no scale for ratios
 
 def columns_of(part: Part, scores: Sequence[Score]) -> dict[str, list[Score]]:
     """The scores of a part by column."""
+    wanted = [score for score in scores if score.num_frames == part.num_frames and score.scene < part.scenes]
     return {
-        name: [
-            score
-            for score in scores
-            if (score.system, score.num_frames, score.start) == (system, part.num_frames, start)
-            and score.scene < part.scenes
-        ]
-        for name, (system, start) in part.columns.items()
+        name: [score for score in wanted if (score.system, score.start) == column]
+        for name, column in part.columns.items()
     }
 
 
@@ -106,12 +102,13 @@ def _by_shape(columns: Columns) -> Table:
 
 
 def _ratios(above: Sequence[Score], below: Sequence[Score]) -> Column:
-    """Every mean as a multiple of the other column's, where that is not 0, over the scenes that both have."""
+    """Every mean as a multiple of the other column's, where that cannot be 0, over the scenes of both."""
     of = [{score.scene: score.values for score in scores} for scores in (above, below)]
     scenes = sorted(set.intersection(*map(set, of)))
     ratios = {}
     for name in MEASURES:
         groups = [[values[scene][name] for scene in scenes] for values in of]
-        if name != _DECIBELS and any(groups[0]) and any(chain(*groups[1])):
-            ratios[name] = ratio_with_interval(*groups)
+        if name != _DECIBELS and all(any(each) for each in groups):
+            with suppress(ZeroDivisionError):
+                ratios[name] = ratio_with_interval(*groups)
     return ratios

@@ -8,6 +8,8 @@ from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 from torch.nn.functional import affine_grid, grid_sample, interpolate, pad, silu
 
+from makeyourvideo.models.mixing import in_full
+
 
 class _Branch(nn.Module):
     def __init__(self, width: int) -> None:
@@ -93,5 +95,6 @@ def turned(crops: Tensor, angle: Tensor, size: Tensor, shift: Tensor) -> Tensor:
     """
     cosine, sine = size * angle.cos(), size * angle.sin()
     moves = torch.stack([cosine, -sine, shift[:, 0], sine, cosine, shift[:, 1]], dim=1).view(-1, 2, 3)
-    grid = affine_grid(moves.to(crops), list(crops.shape), align_corners=False)
-    return grid_sample(crops + 1, grid, align_corners=False) - 1
+    with in_full(crops.device):  # a grid in half precision is a jagged one
+        grid = affine_grid(moves.to(crops), list(crops.shape), align_corners=False)
+        return grid_sample(crops + 1, grid, align_corners=False) - 1

@@ -44,20 +44,7 @@ class StageConfig(_Strict):
         save_minutes: how often the state is written.
     """
 
-    stage: Literal[
-        "autoencoder",
-        "image",
-        "video",
-        "decoder",
-        "refiner",
-        "sketcher",
-        "covering",
-        "shading",
-        "sun",
-        "camera",
-        "depth",
-        "judges",
-    ]
+    stage: str
     steps: int
     batch_size: int
     optimizer: OptimizerConfig

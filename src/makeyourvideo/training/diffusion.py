@@ -1,9 +1,9 @@
 """Stages 1 and 2: the image model with its text encoder, then the temporal modules on clips.
 
-Both predict the velocity from noised latents, depth and text. In terms of the clean latents the loss weighs
-min(max(SNR, 1), gamma): min-SNR from above (Hang et al., arXiv 2303.09556, eq. 8), truncated SNR from below
-(Salimans & Ho, arXiv 2202.00512, section 4), because at high noise, where min-SNR alone weighs next to
-nothing, the text is all there is to tell the colours from.
+Both predict the noise or the velocity, as the scheduler says, from noised latents, depth and text. In terms
+of the clean latents the loss weighs min(max(SNR, 1), gamma): min-SNR from above (Hang et al., arXiv
+2303.09556, eq. 8), truncated SNR from below (Salimans & Ho, arXiv 2202.00512, section 4), because at high
+noise, where min-SNR alone weighs next to nothing, the text is all there is to tell the colours from.
 """
 
 import shutil
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler
 from torch import nn
-from torch.nn.functional import avg_pool2d, pixel_unshuffle
+from torch.nn.functional import adaptive_avg_pool2d, pixel_unshuffle
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from makeyourvideo.errors import InputError
@@ -61,6 +61,10 @@ class DiffusionStage:
             if config.scheduler
             else DDIMScheduler.from_pretrained(model / "scheduler")
         )
+        kind = self.scheduler.config.prediction_type
+        if kind not in ("epsilon", "v_prediction"):
+            raise InputError("scheduler", "prediction_type epsilon or v_prediction", kind)
+        self.predicts_noise = kind == "epsilon"
         self.snr = self.scheduler.alphas_cumprod / (1 - self.scheduler.alphas_cumprod)
         self.latents = {name: open_latents(latents_file(model / "vae", data / name)) for name in config.data}
         self.view = self._view()
@@ -76,8 +80,7 @@ class DiffusionStage:
         noised = self.scheduler.add_noise(latents, noise, timesteps)
         context = self.text_encoder(tokens).last_hidden_state
         predicted = self.unet(torch.cat([noised, depth], dim=1), timesteps, context).sample
-        target = self.scheduler.get_velocity(latents, noise, timesteps)
-        error = predicted - target
+        error = predicted - self._target(latents, noise, timesteps)
         if self.view is not None:
             error = torch.einsum("dc,bcfhw->bdfhw", self.view.to(error.device), error)
         error = (error.square() * weights).flatten(1).mean(dim=1)
@@ -116,9 +119,20 @@ class DiffusionStage:
         values, vectors = torch.linalg.eigh(even.lerp(metric, self.config.pixel_weight))
         return values.clamp(min=0).sqrt()[:, None] * vectors.T
 
+    def _target(self, latents: torch.Tensor, noise: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
+        """What the network is to answer (paper, equation 1), or the velocity (arXiv 2202.00512)."""
+        return noise if self.predicts_noise else self.scheduler.get_velocity(latents, noise, timesteps)
+
+    def _clean(self, noised: torch.Tensor, answer: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
+        """The latents without noise, by the network's answer."""
+        kept = self.scheduler.alphas_cumprod.to(noised.device)[timesteps][:, None, None, None, None]
+        if self.predicts_noise:
+            return (noised - (1 - kept).sqrt() * answer) / kept.sqrt()
+        return kept.sqrt() * noised - (1 - kept).sqrt() * answer
+
     def _weight(self, timesteps: torch.Tensor) -> torch.Tensor:
         snr = self.snr.to(timesteps.device)[timesteps]
-        return snr.clamp(1, self.config.min_snr_gamma) / (snr + 1)
+        return snr.clamp(1, self.config.min_snr_gamma) / (snr if self.predicts_noise else snr + 1)
 
     def _batch(self, rng: np.random.Generator) -> Batch:
         """Gather latents `(b, c, f, h, w)`, folded depth `(b, p*p, f, h, w)`, tokens `(b, n)` and weights."""
@@ -126,11 +140,14 @@ class DiffusionStage:
 
     def _gather(self, rng: np.random.Generator, drawn: Drawn) -> Batch:
         latents = np.stack([self.latents[name][scene][frames] for name, scene, frames in drawn])
-        folded = pixel_unshuffle(depth_of(self.data, drawn)[:, :, None], self.unet.config.depth_patch_size)
+        patch = self.unet.config.depth_patch_size
+        rows, columns = latents.shape[-2:]
+        depth = adaptive_avg_pool2d(depth_of(self.data, drawn), (patch * rows, patch * columns))
+        folded = pixel_unshuffle(depth[:, :, None], patch)
         tokens = self._tokens(rng, drawn)
         seen = torch.from_numpy(rng.random(len(drawn)) >= self.config.depth_dropout)
         folded = folded * seen[:, None, None, None, None]
-        weights = self._object_weights(drawn)
+        weights = self._object_weights(drawn, (rows, columns))
         return torch.from_numpy(latents).float().movedim(2, 1), folded.movedim(2, 1), tokens, weights
 
     def _tokens(self, rng: np.random.Generator, drawn: Drawn) -> torch.Tensor:
@@ -138,10 +155,10 @@ class DiffusionStage:
         prompts = draw_prompts(rng, self.data, drawn, self.config.prompt_dropout)
         return tokens_of(self.tokenizer, prompts)
 
-    def _object_weights(self, drawn: Drawn) -> torch.Tensor:
+    def _object_weights(self, drawn: Drawn, size: tuple[int, int]) -> torch.Tensor:
         """Weigh each latent by the share of it that objects cover: `(b, 1, f, h, w)`."""
         surfaces = np.stack([self.data[name].surfaces[scene][frames] for name, scene, frames in drawn])
-        covered = avg_pool2d(torch.from_numpy(surfaces > 0).float(), self.unet.config.depth_patch_size)
+        covered = adaptive_avg_pool2d(torch.from_numpy(surfaces > 0).float(), size)
         return 1 + self.config.object_weight * covered[:, None]
 
 

@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from makeyourvideo.errors import unreadable_unless
+from makeyourvideo.errors import InputError, unreadable_unless
 from makeyourvideo.models.judge import Judge, object_crop, turned
 from makeyourvideo.training.config import JudgesConfig
 from makeyourvideo.training.data import draw_clips, open_data, step_generator, to_signed
@@ -46,6 +46,8 @@ class JudgesStage:
         }
         if start:
             for part, judge in self.judges.items():
+                if not (start / "judges" / part).is_dir():
+                    raise InputError("--start", "a folder with judges/", str(start))
                 with unreadable_unless(start, "judges"):
                     before = Judge.from_pretrained(start / "judges" / part, dtype=torch.float32)
                 take_fitting(judge, before.state_dict())

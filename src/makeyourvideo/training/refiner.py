@@ -91,6 +91,5 @@ class RefinerStage(DiffusionStage):
         noise = torch.randn_like(latents)
         timesteps = torch.randint(*self.config.timesteps, (len(latents),))
         noised = self.scheduler.add_noise(latents, noise, timesteps)
-        velocity = self.unet(torch.cat([noised, depth], dim=1), timesteps, context).sample
-        kept = self.scheduler.alphas_cumprod[timesteps][:, None, None, None, None]
-        return kept.sqrt() * noised - (1 - kept).sqrt() * velocity
+        answer = self.unet(torch.cat([noised, depth], dim=1), timesteps, context).sample
+        return self._clean(noised, answer, timesteps)

@@ -50,24 +50,26 @@ class _Kind(NamedTuple):
     """
 
     build: Callable[..., Stage]
-    needs: tuple[str, ...] = ("vae",)
+    needs: tuple[str, ...] = ()
     starts: bool = True
 
 
 _KINDS = {
-    "autoencoder": _Kind(AutoencoderStage, needs=()),
-    "image": _Kind(ImageStage),
-    "video": _Kind(VideoStage),
-    "decoder": _Kind(DecoderStage, starts=False),
-    "refiner": _Kind(RefinerStage),
-    "camera": _Kind(CameraStage),
-    "sketcher": _Kind(SketcherStage, needs=("vae", "camera")),
-    "covering": _Kind(CoveringStage, needs=("vae", "sketcher")),
-    "shading": _Kind(ShadingStage, needs=("vae", "sketcher")),
-    "sun": _Kind(SunStage, needs=("vae", "sketcher")),
-    "depth": _Kind(DepthStage, needs=(), starts=False),
-    "judges": _Kind(JudgesStage, needs=()),
+    "autoencoder": _Kind(AutoencoderStage),
+    "image": _Kind(ImageStage, needs=("vae",)),
+    "video": _Kind(VideoStage, needs=("vae", "text_encoder", "unet")),
+    "decoder": _Kind(DecoderStage, needs=("vae",), starts=False),
+    "refiner": _Kind(RefinerStage, needs=("vae", "text_encoder", "unet")),
+    "camera": _Kind(CameraStage, needs=("vae",)),
+    "sketcher": _Kind(SketcherStage, needs=("vae", "text_encoder", "camera")),
+    "covering": _Kind(CoveringStage, needs=("vae", "text_encoder", "sketcher")),
+    "shading": _Kind(ShadingStage, needs=("vae", "text_encoder", "sketcher")),
+    "sun": _Kind(SunStage, needs=("vae", "text_encoder", "sketcher")),
+    "depth": _Kind(DepthStage, starts=False),
+    "judges": _Kind(JudgesStage),
 }
+_MAKES = {"vae": "autoencoder", "text_encoder": "image", "unet": "image"}
+"""Which stage makes a part that is not named like it."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +94,7 @@ def run_stage(
     `folder` then holds `state.pt`, `log.jsonl`, `loss.png` and `model/`: the model folder so far.
 
     Args:
-        stage: "autoencoder", "image", "video", "decoder", "refiner", "camera", "sketcher", "covering",
-            "shading", "sun", "depth" or "judges".
+        stage: a key of `_KINDS`.
         config_path: the stage's YAML file.
         folder: of the run.
         data: folder of the rendered data sets, which are made where they are missing.
@@ -133,11 +134,10 @@ def _stage(
     return kind.build(config, data, **given)
 
 
-def _with_parts(model: Path | None, parts: tuple[str, ...]) -> Path:
+def _with_parts(model: Path | None, parts: tuple[str, ...]) -> Path | None:
     """The model, if it has all `parts`."""
-    if model is None or not (model / "vae").is_dir():
-        raise InputError("--model", "the model folder that the stage before wrote", str(model))
     for part in parts:
-        if not (model / part).is_dir():
-            raise InputError("--model", f"a model with a {part} (`train {part}`)", str(model))
+        if model is None or not (model / part).is_dir():
+            stage = _MAKES.get(part, part)
+            raise InputError("--model", f"a model with a {part} (`train {stage}`)", str(model))
     return model
