@@ -36,7 +36,7 @@ CODE_BYTES = 40 * 10**6
 ENCODER_BYTES = 40 * 10**6
 """What the video's encoder and the drift report hold."""
 
-CAUTION = 1.08
+CAUTION = 1.1
 """How far below a limit the estimate must lie."""
 
 
