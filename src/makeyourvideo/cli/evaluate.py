@@ -33,6 +33,7 @@ def evaluate(
     from rich.table import Table
 
     from makeyourvideo.cli.progress import progress_bar
+    from makeyourvideo.cli.running import quiet_libraries
     from makeyourvideo.errors import InputError
     from makeyourvideo.evaluation.report import Suite, read_tables, report
     from makeyourvideo.evaluation.tables import cell, measures_in
@@ -43,6 +44,7 @@ def evaluate(
         if not (name and equals and folder):
             raise InputError("--ablation", "NAME=DIR", given)
         folders[name] = Path(folder)
+    quiet_libraries()
     chosen = Suite(model, folders, scenes, ablation_scenes, long_scenes)
     with progress_bar() as progress:
         task = progress.add_task(f"suite {suite}")
