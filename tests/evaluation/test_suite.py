@@ -94,7 +94,8 @@ def test_ablations_and_long_clips_have_tables_of_their_own(suite, experts, tmp_p
     parts = ["held-out scenes", "ablations", "64 frames", "128 frames"]
     assert [title for title in tables if ":" not in title] == parts
     assert [title.split(":")[0] for title in tables if title.endswith(": ratios")] == parts
-    without = ["text only", "depth only", "light untold", "frame by frame"]
+    noise = ["from noise", "from noise without temporal layers"]
+    without = ["text only", "depth only", "light untold", "frame by frame", *noise]
     assert list(tables["ablations"]) == [*SYSTEMS[2:], *without, *ablations]
     assert list(tables["128 frames"]) == [
         f"{name}, {window} 16"
@@ -102,7 +103,7 @@ def test_ablations_and_long_clips_have_tables_of_their_own(suite, experts, tmp_p
         for window in ("first", "last")
     ]
     names = [(score.system, score.num_frames, score.start) for score in scores]
-    assert len(names) == len(set(names)) == 4 + 6 + 2 * 8  # the model's clips are made once for both tables
+    assert len(names) == len(set(names)) == 4 + 8 + 2 * 8  # the model's clips are made once for both tables
     made = {score.name: np.load(tmp_path / "report" / "features" / f"{score.name}.npy") for score in scores}
     model, *others = (
         made[f"000-{name}-16-0"] for name in ("model", "text-only", "depth-only", "no-causal-mask")
@@ -130,6 +131,25 @@ def test_a_prompt_without_the_light_says_all_else():
     assert untold in told
     assert "from the" in told
     assert "from the" not in untold
+
+
+def test_from_noise_nothing_is_sketched_with_temporal_layers_or_without():
+    asked = []
+
+    class Pipe:
+        unet = SimpleNamespace()
+
+        def __call__(self, prompt, *_, sketch_share=None, **__):
+            asked.append((prompt, sketch_share, self.unet.temporal_enabled))
+            return [[None]]
+
+    _, ablations = suite_parts(Pipe(), {}, scenes=1, ablation_scenes=1, long_scenes=0)
+    clip = render(sample_scene(0, WorldConfig(size=32, num_frames=1), 1), 32)
+    noise, noise_off = "from noise", "from noise without temporal layers"
+    for name in ("model", noise, noise_off):
+        ablations.systems[name](clip, "a ball", 0)
+    assert asked == [("a ball", None, True), ("a ball", 0, True), ("a ball", 0, False)]
+    assert (noise, noise_off) in ablations.compared
 
 
 def test_frame_by_frame_no_frame_knows_of_another():

@@ -28,6 +28,7 @@ HELD_OUT = 10_000_000  # scenes from this seed on are never trained on
 WINDOW = 16  # frames that are measured at once
 GROUND_TRUTH, MODEL = "ground truth", "model"
 _AUTOENCODER, _OFF = "through the autoencoder", "temporal layers off"
+_NOISE, _NOISE_OFF = "from noise", "from noise without temporal layers"
 Frames = NDArray[np.uint8]
 System = Callable[[Clip, str, int], Frames]
 Pipelines = Mapping[str, MakeYourVideoPipeline]
@@ -122,8 +123,9 @@ def suite_parts(
         ablations: models trained without one of its parts, and what they are to be compared with.
         scenes: of the first table.
         ablation_scenes: of the ablations, among which the model without depth (at strength 0), without text
-            (an empty prompt), without being told where the light comes from, and with every frame made as a
-            clip of its own always are.
+            (an empty prompt), without being told where the light comes from, with every frame made as a
+            clip of its own, and without a sketch, from noise alone, with temporal layers and without, always
+            are. A sketch holds still without them; from noise nothing else makes a clip of the frames.
         long_scenes: of 64 frames, and of 128.
     """
     model, still = generated(pipe), generated(pipe, temporal=False)
@@ -135,6 +137,8 @@ def suite_parts(
         "depth only": generated(pipe, text=False),
         "light untold": _light_untold(model),
         "frame by frame": _frame_by_frame(still),
+        _NOISE: generated(pipe, sketch_share=0),
+        _NOISE_OFF: generated(pipe, temporal=False, sketch_share=0),
         **others,
     }
     parts = [
@@ -148,7 +152,7 @@ def suite_parts(
             "ablations",
             {MODEL: model} | ablated,
             ablation_scenes,
-            compared=[(name, MODEL) for name in ablated],
+            compared=[*((name, MODEL) for name in ablated), (_NOISE, _NOISE_OFF)],
         ),
     ]
     parts += [
